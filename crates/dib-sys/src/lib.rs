@@ -1,0 +1,16 @@
+//! What a build needs of the kernel: namespaces, mounts, commands in the target, and a target root that no
+//! symbolic link leads out of.
+//!
+//! This crate must not know what an element, a hook, an image or a download is. It holds the project's only
+//! unsafe code, and every such block says why it is sound.
+//!
+//! In reading order:
+//! - [`target_path`]: a path inside the image, which never joins with a path of the host.
+//! - [`target_root`]: the image's root directory, in which every path resolves inside it.
+//! - [`device_node`]: device nodes that an ordinary user's sandbox cannot make, kept for the image.
+
+pub mod device_node;
+pub mod target_path;
+
+pub use device_node::{DeviceKind, DeviceNode};
+pub use target_path::{InvalidTargetPath, TargetPath};

@@ -1,0 +1,2 @@
+//! Every developer, CI and VM command.
+fn main() {}
