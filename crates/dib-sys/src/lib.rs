@@ -11,6 +11,8 @@
 
 pub mod device_node;
 pub mod target_path;
+pub mod target_root;
 
 pub use device_node::{DeviceKind, DeviceNode};
 pub use target_path::{InvalidTargetPath, TargetPath};
+pub use target_root::{FileKind, Metadata, TargetError, TargetRoot, WalkStep};
