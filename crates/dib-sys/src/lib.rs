@@ -7,9 +7,13 @@
 //! In reading order:
 //! - [`target_path`]: a path inside the image, which never joins with a path of the host.
 //! - [`target_root`]: the image's root directory, in which every path resolves inside it.
+//! - [`sandbox`]: namespaces that take their mounts and processes with them when they end.
+//! - [`mounts`]: bind mounts and the kernel's file systems in the target.
+//! - [`command`]: programs run in the target or beside it.
 //! - [`device_node`]: device nodes that an ordinary user's sandbox cannot make, kept for the image.
 
 pub mod device_node;
+pub mod sandbox;
 pub mod target_path;
 pub mod target_root;
 
