@@ -1,2 +1,62 @@
-//! Every developer, CI and VM command.
-fn main() {}
+//! Every developer, CI and VM command: `cargo xtask` is the project's one door.
+//!
+//! It must *not* depend on the project's crates: it calls `cargo` and the programs that `cargo` built, as a user does.
+//! In reading order: `workspace` and `needs` are the ground, `apt_sources`, `mirror` and `static_server` make and serve
+//! what a build downloads, `build_image` builds with it.
+#![expect(
+    clippy::print_stderr,
+    reason = "commands for people at a terminal: progress goes to stderr"
+)]
+#![expect(
+    clippy::print_stdout,
+    reason = "commands for people at a terminal: results go to stdout"
+)]
+
+mod apt_sources;
+mod build_image;
+mod mirror;
+mod needs;
+mod progress;
+mod report;
+mod serve;
+mod static_server;
+mod task_error;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Develops, tests and measures this project.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "The two to know: `cargo xtask build-image` makes an image, `cargo xtask test` runs the tests."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    BuildImage(build_image::BuildImage),
+    Mirror(mirror::MakeMirror),
+    Serve(serve::Serve),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::BuildImage(task) => build_image::build_image(&task),
+        Task::Mirror(task) => mirror::mirror(&task),
+        Task::Serve(task) => serve::serve(&task),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.print();
+            error.exit_code()
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `cargo xtask build-image`: from a fresh machine to an image, in one command.
+
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::cmd;
+
+use crate::mirror::{self, MakeMirror};
+use crate::needs;
+use crate::progress;
+use crate::report;
+use crate::static_server;
+use crate::task_error::TaskError;
+use crate::workspace::Workspace;
+
+/// Builds an image; without elements: `ubuntu`, from a mirror made of this host's own packages.
+///
+/// Sets up what is missing (as root) or says what to install, builds `dib`, and runs it. The image is `out/image.qcow2`
+/// unless the options after `--`, which go to `dib build`, say otherwise.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BuildImage {
+    /// Where Ubuntu's images come from: `local` makes and serves a mirror, else a URL [default: local without elements].
+    #[arg(long, value_name = "local|URL")]
+    mirror: Option<String>,
+    /// The elements to build.
+    elements: Vec<String>,
+    /// Options for `dib build`.
+    #[arg(last = true)]
+    dib_options: Vec<String>,
+}
+
+/// Runs the command.
+pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
+    let mirror = match &options.mirror {
+        None if options.elements.is_empty() => Some("local"),
+        mirror => mirror.as_deref(),
+    };
+    needs::meet(&needs::of_build(mirror == Some("local")))?;
+    let workspace = Workspace::load()?;
+    let dib = build_dib(&workspace)?;
+
+    let mut command = Command::new(&dib);
+    command
+        .current_dir(&workspace.root)
+        .env("PATH", needs::path_with_administrators_programs());
+    match mirror {
+        Some("local") => {
+            command.envs(LocalMirror::start(&workspace)?.variables());
+        }
+        Some(url) => {
+            command.env("DIB_CLOUD_IMAGES", url);
+        }
+        None => {}
+    }
+    command
+        .args(["build", "-o", "out/image", "-t", "qcow2"])
+        .args(&options.dib_options);
+    match &*options.elements {
+        [] => command.arg("ubuntu"),
+        elements => command.args(elements),
+    };
+
+    progress::step("building the image");
+    let status = command.status().map_err(TaskError::file("run", &dib))?;
+    if !status.success() {
+        let status = status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(1);
+        return Err(TaskError::Status {
+            program: "dib".to_owned(),
+            status,
+        });
+    }
+    let base = workspace.root.join(output_base(&options.dib_options));
+    // A report is there whenever dib itself names the output's base as we do; its absence spoils no image.
+    if let Ok(report) = report::of_build(&base) {
+        print!("{}", report.table()?);
+    }
+    Ok(())
+}
+
+/// Builds `dib` for use and says where it is.
+pub(crate) fn build_dib(workspace: &Workspace) -> Result<Utf8PathBuf, TaskError> {
+    progress::step("building dib");
+    let shell = workspace.shell()?;
+    cmd!(shell, "cargo build --release --package dib-cli --bin dib")
+        .quiet()
+        .run()?;
+    Ok(workspace.target.join("release/dib"))
+}
+
+/// A mirror that is being served, and what `dib` must be told to use it.
+#[derive(Debug)]
+pub(crate) struct LocalMirror {
+    pub(crate) url: String,
+    pub(crate) signing_key: Utf8PathBuf,
+}
+
+impl LocalMirror {
+    /// Makes the workspace's mirror unless it is there, and serves it until the process ends.
+    pub(crate) fn start(workspace: &Workspace) -> Result<Self, TaskError> {
+        let directory = workspace.target.join("mirror");
+        mirror::mirror(&MakeMirror::with_defaults(&directory))?;
+        Self::serve(&directory)
+    }
+
+    fn serve(directory: &Utf8Path) -> Result<Self, TaskError> {
+        let url = static_server::start(directory, 0)?.url();
+        progress::step(format!("serving {directory} at {url}"));
+        Ok(Self {
+            url,
+            signing_key: directory.join("signing-key.asc"),
+        })
+    }
+
+    /// The variables for `dib`. Its tarball's own package sources stay, for they are the host's.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
+        [
+            ("DIB_CLOUD_IMAGES", self.url.clone()),
+            ("DIB_UBUNTU_KEYRING", self.signing_key.to_string()),
+            ("DIB_DISTRIBUTION_MIRROR", String::new()),
+            ("DIB_RELEASE", "noble".to_owned()),
+        ]
+    }
+}
+
+/// The base of the output's name: the last `-o` among the options without a format's extension, else our own.
+fn output_base(dib_options: &[String]) -> Utf8PathBuf {
+    let mut base = "out/image";
+    let mut options = dib_options.iter().map(String::as_str);
+    while let Some(option) = options.next() {
+        match option {
+            "-o" => base = options.next().unwrap_or(base),
+            _ => base = option.strip_prefix("-o").unwrap_or(base),
+        }
+    }
+    let path = Utf8Path::new(base);
+    match path.extension() {
+        Some("qcow2" | "raw" | "tar") => path.with_extension(""),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outputs_base() {
+        for (options, expected) in [
+            (&[][..], "out/image"),
+            (&["-u", "-o", "x/y.qcow2"], "x/y"),
+            (&["-ox.d/y", "-n"], "x.d/y"),
+            (&["-o"], "out/image"),
+        ] {
+            let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+            assert_eq!(output_base(&options), expected);
+        }
+    }
+}

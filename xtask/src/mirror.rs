@@ -1,0 +1,355 @@
+//! `cargo xtask mirror`: a server's directory laid out as Ubuntu's cloud images are, made of Debian packages.
+//!
+//! The root file system in it is a small Debian (on an Ubuntu host: an Ubuntu) from the archives that this host uses
+//! itself: its `os-release` says so, whatever the directory's release is called. It holds what a build has to keep:
+//! device nodes, setuid programs, a file with a capability, hard links. The sums are signed by a throwaway key that
+//! lies beside them.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::{Shell, cmd};
+
+use crate::apt_sources;
+use crate::needs;
+use crate::progress;
+use crate::task_error::TaskError;
+
+/// What is installed beside the packages that dpkg's archive marks as required.
+const PACKAGES: &str =
+    "ca-certificates,dbus,iproute2,iputils-ping,kmod,libcap2-bin,netbase,systemd-sysv,udev";
+
+/// The name of the file that holds what the mirror was made from.
+const INPUTS: &str = "inputs.txt";
+
+/// Makes an Ubuntu-layout mirror of a root file system (tar.gz, tar.xz, squashfs) from Debian packages.
+///
+/// The "ubuntu" in it is made of the packages of this host's own distribution: it is for tests and first builds without
+/// a download from Ubuntu. Made again only when what goes into it (sources, packages, names) has changed.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct MakeMirror {
+    /// Where to make it; an older mirror there is replaced at the end.
+    #[arg(value_name = "DIR")]
+    directory: Utf8PathBuf,
+    /// The release under whose name the images are published.
+    #[arg(long, default_value = "noble")]
+    release: String,
+    /// The suite whose packages are taken [default: this host's own].
+    #[arg(long)]
+    suite: Option<String>,
+    /// The architecture, in Debian's words [default: this host's own].
+    #[arg(long)]
+    arch: Option<String>,
+    /// A package source in apt's one-line format, instead of this host's own; can be repeated.
+    #[arg(long, value_name = "LINE")]
+    source: Vec<String>,
+}
+
+impl MakeMirror {
+    /// The mirror with every default, in a directory.
+    pub(crate) fn with_defaults(directory: &Utf8Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            release: "noble".to_owned(),
+            suite: None,
+            arch: None,
+            source: Vec::new(),
+        }
+    }
+}
+
+/// All that the root file system is made from; two equal recipes give mirrors of equal use.
+struct Recipe {
+    release: String,
+    suite: String,
+    arch: String,
+    sources: Vec<String>,
+    apt_options: Vec<String>,
+}
+
+impl Recipe {
+    fn inputs(&self) -> String {
+        format!(
+            "layout 1\nrelease {}\nsuite {}\narch {}\npackages {PACKAGES}\n{}\n{}\n",
+            self.release,
+            self.suite,
+            self.arch,
+            self.sources.join("\n"),
+            self.apt_options.join("\n")
+        )
+    }
+
+    /// The name that Ubuntu gives the image, up to its format.
+    fn image_base(&self) -> String {
+        format!("{}-server-cloudimg-{}", self.release, self.arch)
+    }
+}
+
+/// Runs the command.
+pub(crate) fn mirror(options: &MakeMirror) -> Result<(), TaskError> {
+    needs::meet(&needs::of_mirror())?;
+    let recipe = recipe(options)?;
+    let inputs = options.directory.join(INPUTS);
+    if fs::read_to_string(&inputs).is_ok_and(|text| text == recipe.inputs()) {
+        progress::step(format!("the mirror in {} is up to date", options.directory));
+        return Ok(());
+    }
+    let start = Instant::now();
+    make(&recipe, &options.directory)?;
+    progress::step(format!(
+        "the mirror in {} is made ({})",
+        options.directory,
+        progress::seconds(start.elapsed())
+    ));
+    let images = options.directory.join(&recipe.release).join("current");
+    for suffix in ["-root.tar.gz", "-root.tar.xz", ".squashfs"] {
+        let path = images.join(format!("{}{suffix}", recipe.image_base()));
+        let bytes = fs::metadata(&path).map_err(TaskError::file("read", &path))?.len();
+        println!("{path}  {}", progress::size(bytes));
+    }
+    Ok(())
+}
+
+fn recipe(options: &MakeMirror) -> Result<Recipe, TaskError> {
+    let shell = Shell::new()?;
+    let arch = match &options.arch {
+        Some(arch) => arch.clone(),
+        None => cmd!(shell, "dpkg --print-architecture").quiet().read()?,
+    };
+    let host = apt_sources::host_release()?;
+    let suite = options.suite.clone().unwrap_or_else(|| host.codename.clone());
+    let sources = if options.source.is_empty() {
+        let all = apt_sources::of_host()?;
+        apt_sources::choose(&all, &host, &suite, &arch)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    } else {
+        options.source.clone()
+    };
+    if sources.is_empty() {
+        return Err(TaskError::Check(format!(
+            "apt's files on this host name no archive of {} {} itself: pass --source \"deb URL {suite} main\"",
+            host.id, host.codename
+        )));
+    }
+    let dump = cmd!(shell, "apt-config dump").quiet().read()?;
+    Ok(Recipe {
+        release: options.release.clone(),
+        suite,
+        arch,
+        sources,
+        apt_options: apt_options(&dump),
+    })
+}
+
+/// The host's settings without which its archives may not be reached: proxies, and leave to use an archive whose
+/// date does not fit the clock.
+fn apt_options(dump: &str) -> Vec<String> {
+    const KEPT: [&str; 4] = [
+        "Acquire::http::Proxy",
+        "Acquire::https::Proxy",
+        "Acquire::Check-Valid-Until",
+        "Acquire::Check-Date",
+    ];
+    dump.lines()
+        .filter(|line| {
+            line.split_once(' ')
+                .is_some_and(|(name, value)| KEPT.contains(&name) && value != "\"\";")
+        })
+        .map(|line| line.trim_end_matches(';').to_owned())
+        .collect()
+}
+
+fn make(recipe: &Recipe, directory: &Utf8Path) -> Result<(), TaskError> {
+    let parent = match directory.parent() {
+        Some(parent) if parent != "" => parent,
+        _ => Utf8Path::new("."),
+    };
+    fs::create_dir_all(parent).map_err(TaskError::file("create", parent))?;
+    let work = tempfile::Builder::new()
+        .prefix(".mirror-")
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir_in(parent)
+        .map_err(TaskError::file("create a directory in", parent))?;
+    let work_path = Utf8Path::from_path(work.path()).expect("a plain name in a UTF-8 directory is UTF-8");
+    let mirror = work_path.join("mirror");
+    let images = mirror.join(&recipe.release).join("current");
+    fs::create_dir_all(&images).map_err(TaskError::file("create", &images))?;
+
+    let tar = work_path.join("root.tar");
+    bootstrap(recipe, &tar)?;
+    pack(&tar, &images, &recipe.image_base())?;
+    sign(&mirror, &images)?;
+    let inputs = mirror.join(INPUTS);
+    fs::write(&inputs, recipe.inputs()).map_err(TaskError::file("write", &inputs))?;
+
+    // A directory can't be renamed onto a full one: the old goes aside first, and away with the temporary directory.
+    if directory.exists() {
+        fs::rename(directory, work_path.join("old")).map_err(TaskError::file("put aside", directory))?;
+    }
+    fs::rename(&mirror, directory).map_err(TaskError::file("rename the mirror to", directory))
+}
+
+/// Makes the root file system as an uncompressed tar.
+fn bootstrap(recipe: &Recipe, tar: &Utf8Path) -> Result<(), TaskError> {
+    progress::step(format!(
+        "root file system of {} ({}) by mmdebstrap",
+        recipe.suite, recipe.arch
+    ));
+    let shell = Shell::new()?;
+    shell.set_var("PATH", needs::path_with_administrators_programs());
+    let mode = if needs::is_root() { "root" } else { "unshare" };
+    let Recipe {
+        suite, arch, sources, ..
+    } = recipe;
+    let apt_options = recipe
+        .apt_options
+        .iter()
+        .map(|option| format!("--aptopt={option}"));
+    // The capability is set here because not every release's package sets it by itself; dpkg's speed-up must not stay.
+    let capability = r#"--customize-hook=chroot "$1" setcap cap_net_raw+ep /usr/bin/ping"#;
+    let no_traces = r#"--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap""#;
+    cmd!(
+        shell,
+        "mmdebstrap --quiet --mode={mode} --variant=minbase --format=tar --architectures={arch} --include={PACKAGES}
+            --dpkgopt=force-unsafe-io {apt_options...} {capability} {no_traces} {suite} {tar} {sources...}"
+    )
+    .run()?;
+    Ok(())
+}
+
+/// Packs the tar in all three formats, at once because gzip keeps to one processor.
+fn pack(tar: &Utf8Path, images: &Utf8Path, base: &str) -> Result<(), TaskError> {
+    progress::step("packing it as tar.gz, tar.xz and squashfs");
+    let squashfs = images.join(format!("{base}.squashfs"));
+    let mut gzip = Command::new("gzip");
+    gzip.args(["--no-name", "-6", "--stdout"])
+        .stdout(create(&images.join(format!("{base}-root.tar.gz")))?);
+    let mut xz = Command::new("xz");
+    xz.args(["--threads=0", "-3", "--stdout"])
+        .stdout(create(&images.join(format!("{base}-root.tar.xz")))?);
+    let mut mksquashfs = Command::new("mksquashfs");
+    mksquashfs
+        .args([
+            "-",
+            squashfs.as_str(),
+            "-tar",
+            "-comp",
+            "xz",
+            "-no-progress",
+            "-quiet",
+        ])
+        .stdout(Stdio::null());
+
+    let mut children = Vec::new();
+    for (name, command) in [
+        ("gzip", &mut gzip),
+        ("xz", &mut xz),
+        ("mksquashfs", &mut mksquashfs),
+    ] {
+        let input = File::open(tar).map_err(TaskError::file("open", tar))?;
+        let child = command
+            .stdin(input)
+            .spawn()
+            .map_err(TaskError::file("run", name))?;
+        children.push((name, child));
+    }
+    for (name, mut child) in children {
+        let status = child.wait().map_err(TaskError::file("wait for", name))?;
+        if !status.success() {
+            return Err(TaskError::Check(format!("{name} failed to pack {tar}: {status}")));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the images' sums, their signature by a key made for it, and the key.
+fn sign(mirror: &Utf8Path, images: &Utf8Path) -> Result<(), TaskError> {
+    progress::step("signing the sums by a throwaway key");
+    let shell = Shell::new()?;
+    shell.change_dir(images);
+    let mut names = Vec::new();
+    for entry in images.read_dir_utf8().map_err(TaskError::file("read", images))? {
+        names.push(
+            entry
+                .map_err(TaskError::file("read", images))?
+                .file_name()
+                .to_owned(),
+        );
+    }
+    names.sort();
+    let sums = cmd!(shell, "sha256sum --binary {names...}").quiet().read()?;
+    shell.write_file("SHA256SUMS", sums + "\n")?;
+
+    // gpg's agent listens in this directory: its path must stay short enough for a socket.
+    let home = tempfile::Builder::new()
+        .prefix("gpg")
+        .tempdir()
+        .map_err(TaskError::file("create", "a key directory"))?;
+    let home = home.path();
+    let key = mirror.join("signing-key.asc");
+    let signed = (|| {
+        cmd!(
+            shell,
+            "gpg --homedir {home} --batch --quiet --pinentry-mode loopback --passphrase= --quick-gen-key"
+        )
+        .args(["dib test mirror", "rsa3072", "sign", "never"])
+        .quiet()
+        .ignore_stderr()
+        .run()?;
+        cmd!(
+            shell,
+            "gpg --homedir {home} --batch --quiet --armor --detach-sign --output SHA256SUMS.gpg SHA256SUMS"
+        )
+        .quiet()
+        .run()?;
+        cmd!(
+            shell,
+            "gpg --homedir {home} --batch --quiet --armor --export --output {key}"
+        )
+        .quiet()
+        .run()
+    })();
+    cmd!(shell, "gpgconf --homedir {home} --kill all").quiet().run()?;
+    Ok(signed?)
+}
+
+fn create(path: &Utf8Path) -> Result<File, TaskError> {
+    File::create(path).map_err(TaskError::file("create", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_settings_that_reach_the_archive_are_kept() {
+        let dump = "Acquire \"\";\nAcquire::http::Proxy \"http://proxy.example.org:3128\";\nAcquire::https::Proxy \"\";\n\
+                    Acquire::Check-Date \"false\";\nAPT::Architecture \"amd64\";\n";
+        assert_eq!(
+            apt_options(dump),
+            [
+                "Acquire::http::Proxy \"http://proxy.example.org:3128\"",
+                "Acquire::Check-Date \"false\""
+            ]
+        );
+    }
+
+    #[test]
+    fn inputs_tell_two_recipes_apart() {
+        let recipe = |suite: &str| Recipe {
+            release: "noble".to_owned(),
+            suite: suite.to_owned(),
+            arch: "amd64".to_owned(),
+            sources: vec!["deb http://a.example.org x main".to_owned()],
+            apt_options: Vec::new(),
+        };
+        assert_eq!(recipe("x").inputs(), recipe("x").inputs());
+        assert_ne!(recipe("x").inputs(), recipe("y").inputs());
+        assert_eq!(recipe("x").image_base(), "noble-server-cloudimg-amd64");
+    }
+}

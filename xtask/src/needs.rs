@@ -1,0 +1,193 @@
+//! The host's programs that a command needs, and how they come to be there.
+
+use std::env;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use xshell::{Shell, cmd};
+
+use crate::progress;
+use crate::task_error::TaskError;
+
+/// A program and the package that brings it, under the name that Debian and Ubuntu share.
+#[derive(Debug)]
+pub(crate) struct Need {
+    program: &'static str,
+    package: &'static str,
+}
+
+/// What every build calls.
+pub(crate) const BUILD: &[Need] = &[
+    Need {
+        program: "mke2fs",
+        package: "e2fsprogs",
+    },
+    Need {
+        program: "debugfs",
+        package: "e2fsprogs",
+    },
+];
+
+/// What a build by an ordinary user calls besides.
+pub(crate) const ORDINARY_USER: &[Need] = &[
+    Need {
+        program: "newuidmap",
+        package: "uidmap",
+    },
+    Need {
+        program: "newgidmap",
+        package: "uidmap",
+    },
+];
+
+/// What making the local mirror calls.
+pub(crate) const MIRROR: &[Need] = &[
+    Need {
+        program: "mmdebstrap",
+        package: "mmdebstrap",
+    },
+    Need {
+        program: "gpg",
+        package: "gpg",
+    },
+    Need {
+        program: "gpg-agent",
+        package: "gpg-agent",
+    },
+    Need {
+        program: "gpgconf",
+        package: "gpgconf",
+    },
+    Need {
+        program: "mksquashfs",
+        package: "squashfs-tools",
+    },
+    Need {
+        program: "xz",
+        package: "xz-utils",
+    },
+];
+
+/// Makes sure that the programs are there: as root by installing their packages, else by naming the command that does.
+///
+/// # Errors
+/// [`TaskError::Needs`] to an ordinary user; [`TaskError::Command`] when an installation fails.
+pub(crate) fn meet(groups: &[&[Need]]) -> Result<(), TaskError> {
+    let missing: Vec<&Need> = groups
+        .iter()
+        .copied()
+        .flatten()
+        .filter(|need| !is_there(need.program))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let programs = names(missing.iter().map(|need| need.program));
+    let packages = names(missing.iter().map(|need| need.package));
+    if !is_root() || !is_there("apt-get") {
+        let list = packages.join(" ");
+        return Err(TaskError::Needs {
+            programs: programs.join(", "),
+            command: format!("sudo apt-get install -y --no-install-recommends {list}"),
+        });
+    }
+    progress::step(format!("installing {}", packages.join(", ")));
+    let shell = Shell::new()?;
+    shell.set_var("DEBIAN_FRONTEND", "noninteractive");
+    cmd!(shell, "apt-get -q update").run()?;
+    cmd!(
+        shell,
+        "apt-get -q install -y --no-install-recommends {packages...}"
+    )
+    .run()?;
+    Ok(())
+}
+
+/// The groups of a build by the current user, with or without the local mirror.
+pub(crate) fn of_build(local_mirror: bool) -> Vec<&'static [Need]> {
+    let mut groups = vec![BUILD];
+    if !is_root() {
+        groups.push(ORDINARY_USER);
+    }
+    if local_mirror {
+        groups.extend(of_mirror());
+    }
+    groups
+}
+
+/// The groups of making a mirror by the current user: mmdebstrap maps users by itself when it is not root.
+pub(crate) fn of_mirror() -> Vec<&'static [Need]> {
+    if is_root() {
+        vec![MIRROR]
+    } else {
+        vec![MIRROR, ORDINARY_USER]
+    }
+}
+
+/// Says whether the current user is root.
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Lets the programs that we start find those of the administrator, which Debian keeps off an ordinary user's `PATH`.
+pub(crate) fn path_with_administrators_programs() -> String {
+    let path = env::var("PATH").unwrap_or_default();
+    let known: Vec<&str> = path.split(':').collect();
+    let mut extended = path.clone();
+    for directory in ["/usr/local/sbin", "/usr/sbin", "/sbin"] {
+        if !known.contains(&directory) {
+            extended.push(':');
+            extended.push_str(directory);
+        }
+    }
+    extended
+}
+
+fn is_there(program: &str) -> bool {
+    path_with_administrators_programs().split(':').any(|directory| {
+        Path::new(directory)
+            .join(program)
+            .metadata()
+            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    })
+}
+
+/// Names without repeats, in the order in which they came.
+fn names(all: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in all {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_is_there_and_nonsense_is_not() {
+        assert!(is_there("sh"));
+        assert!(!is_there("no-such-program-anywhere"));
+    }
+
+    #[test]
+    fn packages_are_named_once() {
+        assert_eq!(names(BUILD.iter().map(|need| need.package)), ["e2fsprogs"]);
+    }
+
+    #[test]
+    fn administrators_programs_come_last_and_once() {
+        let path = path_with_administrators_programs();
+        assert_eq!(
+            path.split(':')
+                .filter(|directory| *directory == "/usr/sbin")
+                .count()
+                .max(1),
+            1
+        );
+        assert!(path.starts_with(&env::var("PATH").unwrap_or_default()));
+    }
+}
