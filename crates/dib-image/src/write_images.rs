@@ -1,0 +1,268 @@
+//! From tree to published files.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use dib_sys::DeviceNode;
+
+use crate::checksums::SummingWriter;
+use crate::{
+    ByteSize, Checksums, DiskSpec, Existing, Ext4Error, FinishedFile, OutputError, OutputFile, Qcow2Error,
+    Qcow2Options, Sums, TarError, TreeSizeError, ext4, qcow2, sparse, tar_archive, tree_size,
+};
+
+/// One image file that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its path, which also stands in its checksum files as it is given here.
+    pub path: Utf8PathBuf,
+    /// Its format.
+    pub format: ImageFormat,
+    /// The checksum files that are wanted beside it.
+    pub checksums: Checksums,
+    /// What becomes of an older file of the same name.
+    pub existing: Existing,
+}
+
+/// An image's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageFormat {
+    /// The tree as an archive.
+    Tar,
+    /// The disk as it is.
+    Raw,
+    /// The disk as QEMU's format.
+    Qcow2(Qcow2Options),
+}
+
+/// Something that happens while images are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The file system of the disk is being made.
+    MakingFileSystem {
+        /// The disk's size.
+        size: ByteSize,
+    },
+    /// An image is being written.
+    Writing {
+        /// Its path.
+        path: Utf8PathBuf,
+        /// Its format.
+        format: ImageFormat,
+    },
+    /// An image has been written so far.
+    Progress {
+        /// Its path.
+        path: Utf8PathBuf,
+        /// Bytes of the disk that are done.
+        done: u64,
+        /// Bytes that are to be done.
+        total: u64,
+    },
+    /// A socket has been left out of an archive.
+    SkippedSocket {
+        /// The archive's path.
+        path: Utf8PathBuf,
+        /// The socket.
+        socket: std::path::PathBuf,
+    },
+}
+
+/// An image file that stands under its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenImage {
+    /// Its path.
+    pub path: Utf8PathBuf,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The bytes it occupies on the disk.
+    pub allocated: u64,
+    /// Its checksums, those that were asked for.
+    pub sums: Sums,
+    /// The name that an older file of the same name has been given.
+    pub old_renamed_to: Option<Utf8PathBuf>,
+}
+
+/// Writing images failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The tree could not be measured.
+    #[error(transparent)]
+    TreeSize(#[from] TreeSizeError),
+    /// The file system could not be made.
+    #[error(transparent)]
+    Ext4(#[from] Ext4Error),
+    /// An archive could not be written.
+    #[error("failed to write {path}")]
+    Tar {
+        /// The archive.
+        path: Utf8PathBuf,
+        /// Why.
+        source: TarError,
+    },
+    /// A qcow2 image could not be written.
+    #[error("failed to write {path}")]
+    Qcow2 {
+        /// The image.
+        path: Utf8PathBuf,
+        /// Why.
+        source: Qcow2Error,
+    },
+    /// A raw disk could not be copied, or bytes not be summed.
+    #[error("failed to write {path}")]
+    Io {
+        /// The image.
+        path: Utf8PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file could not be created or published.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+/// Writes the tree in every wanted format, and puts the files under their names once all of them are complete.
+///
+/// The disk is made once: in the first raw output, or as a sparse file in the directory `scratch` that is gone at the
+/// end. `device_nodes` are those the tree could not hold. Until the last format is written nothing stands under an
+/// output's name that did not before, and an error leaves nothing behind.
+///
+/// # Errors
+/// When a format can't be written, or a file can't be given its name.
+pub fn write_images(
+    tree: &Utf8Path,
+    device_nodes: &[DeviceNode],
+    spec: &DiskSpec,
+    outputs: &[Output],
+    scratch: &Utf8Path,
+    report: &mut dyn FnMut(Event),
+) -> Result<Vec<WrittenImage>, ImageError> {
+    let files: Result<Vec<OutputFile>, OutputError> = outputs
+        .iter()
+        .map(|output| OutputFile::create(&output.path))
+        .collect();
+    let mut files = files?;
+    let mut sums = vec![None; outputs.len()];
+    for ((output, file), sums) in outputs.iter().zip(&mut files).zip(&mut sums) {
+        if output.format == ImageFormat::Tar {
+            *sums = Some(write_archive(tree, device_nodes, output, file, report)?);
+        }
+    }
+    write_disks(tree, device_nodes, spec, outputs, &files, scratch, report)?;
+    let mut finished: Vec<(FinishedFile, Sums)> = Vec::new();
+    for ((output, file), sums) in outputs.iter().zip(files).zip(sums) {
+        let sums = sums.map_or_else(|| file.sums(output.checksums), Ok)?;
+        finished.push((file.finish(&sums)?, sums));
+    }
+    let publish = |(output, (file, sums)): (&Output, (FinishedFile, Sums))| {
+        let published = file.publish(output.existing)?;
+        Ok(WrittenImage {
+            path: published.path,
+            size: published.size,
+            allocated: published.allocated,
+            sums,
+            old_renamed_to: published.old_renamed_to,
+        })
+    };
+    outputs.iter().zip(finished).map(publish).collect()
+}
+
+fn write_archive(
+    tree: &Utf8Path,
+    device_nodes: &[DeviceNode],
+    output: &Output,
+    file: &mut OutputFile,
+    report: &mut dyn FnMut(Event),
+) -> Result<Sums, ImageError> {
+    let path = &output.path;
+    let io = |source| ImageError::Io {
+        path: path.clone(),
+        source,
+    };
+    report(Event::Writing {
+        path: path.clone(),
+        format: output.format,
+    });
+    let mut writer = SummingWriter::new(file, output.checksums).map_err(io)?;
+    let written = tar_archive::write_tar(tree, device_nodes, &mut writer);
+    let written = written.map_err(|source| ImageError::Tar {
+        path: path.clone(),
+        source,
+    })?;
+    for socket in written.skipped_sockets {
+        report(Event::SkippedSocket {
+            path: path.clone(),
+            socket,
+        });
+    }
+    writer.finish().map_err(io)
+}
+
+/// Makes the disk and writes it in every format that is not an archive's.
+fn write_disks(
+    tree: &Utf8Path,
+    device_nodes: &[DeviceNode],
+    spec: &DiskSpec,
+    outputs: &[Output],
+    files: &[OutputFile],
+    scratch: &Utf8Path,
+    report: &mut dyn FnMut(Event),
+) -> Result<(), ImageError> {
+    let first_raw = outputs
+        .iter()
+        .position(|output| output.format == ImageFormat::Raw);
+    let in_scratch = match first_raw {
+        Some(_) => None,
+        None if outputs.iter().all(|output| output.format == ImageFormat::Tar) => return Ok(()),
+        None => Some(OutputFile::create(&scratch.join("disk.raw"))?),
+    };
+    let disk = in_scratch
+        .as_ref()
+        .or_else(|| files.get(first_raw?))
+        .expect("there is one or the other");
+    let size = tree_size::disk_size(tree, spec)?;
+    report(Event::MakingFileSystem { size });
+    ext4::make_ext4_of_size(
+        tree,
+        device_nodes,
+        (disk.temporary_path(), disk.file()),
+        &spec.root,
+        size,
+    )?;
+    for (number, (output, file)) in outputs.iter().zip(files).enumerate() {
+        let path = &output.path;
+        if output.format != ImageFormat::Tar {
+            report(Event::Writing {
+                path: path.clone(),
+                format: output.format,
+            });
+        }
+        match &output.format {
+            ImageFormat::Raw if Some(number) != first_raw => sparse::copy_sparse(disk.file(), file.file())
+                .map_err(|source| ImageError::Io {
+                    path: path.clone(),
+                    source,
+                })?,
+            ImageFormat::Tar | ImageFormat::Raw => {}
+            ImageFormat::Qcow2(options) => {
+                let mut progress = |done, total| {
+                    report(Event::Progress {
+                        path: path.clone(),
+                        done,
+                        total,
+                    })
+                };
+                qcow2::write_qcow2(disk.file(), file.file(), options, &mut progress).map_err(|source| {
+                    ImageError::Qcow2 {
+                        path: path.clone(),
+                        source,
+                    }
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
