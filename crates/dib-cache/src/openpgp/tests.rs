@@ -1,0 +1,1 @@
+//! Signatures, real and made for the purpose.
