@@ -21,6 +21,7 @@ mod report;
 mod serve;
 mod static_server;
 mod task_error;
+mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ enum Task {
     BuildImage(build_image::BuildImage),
     Mirror(mirror::MakeMirror),
     Serve(serve::Serve),
+    Tidy(tidy::Tidy),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Task::BuildImage(task) => build_image::build_image(&task),
         Task::Mirror(task) => mirror::mirror(&task),
         Task::Serve(task) => serve::serve(&task),
+        Task::Tidy(task) => tidy::tidy(&task),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

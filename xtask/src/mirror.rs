@@ -73,7 +73,7 @@ struct Recipe {
 impl Recipe {
     fn inputs(&self) -> String {
         format!(
-            "layout 1\nrelease {}\nsuite {}\narch {}\npackages {PACKAGES}\n{}\n{}\n",
+            "layout 2\nrelease {}\nsuite {}\narch {}\npackages {PACKAGES}\n{}\n{}\n",
             self.release,
             self.suite,
             self.arch,
@@ -252,16 +252,24 @@ fn pack(tar: &Utf8Path, images: &Utf8Path, base: &str) -> Result<(), TaskError> 
         ("mksquashfs", &mut mksquashfs),
     ] {
         let input = File::open(tar).map_err(TaskError::file("open", tar))?;
+        // Kept from the terminal: mksquashfs remarks on access lists, which no squashfs can hold.
         let child = command
             .stdin(input)
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(TaskError::file("run", name))?;
         children.push((name, child));
     }
-    for (name, mut child) in children {
-        let status = child.wait().map_err(TaskError::file("wait for", name))?;
-        if !status.success() {
-            return Err(TaskError::Check(format!("{name} failed to pack {tar}: {status}")));
+    for (name, child) in children {
+        let output = child
+            .wait_with_output()
+            .map_err(TaskError::file("wait for", name))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(TaskError::Check(format!(
+                "{name} failed to pack {tar}: {}\n{said}",
+                output.status
+            )));
         }
     }
     Ok(())

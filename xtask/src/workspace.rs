@@ -15,6 +15,33 @@ pub(crate) struct Workspace {
     /// The directory that cargo builds in.
     #[serde(rename = "target_directory")]
     pub(crate) target: Utf8PathBuf,
+    /// The workspace's own packages.
+    pub(crate) packages: Vec<Package>,
+}
+
+/// A package of the workspace.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// What a package says that it depends on.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// `None` for an ordinary dependency.
+    pub(crate) kind: Option<DependencyKind>,
+}
+
+/// Dependencies of another than the ordinary kind.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DependencyKind {
+    /// For tests, examples and benchmarks.
+    Dev,
+    /// For the build script.
+    Build,
 }
 
 impl Workspace {
