@@ -1,1 +1,93 @@
-//! To be written.
+//! Reads root file system archives into a target root.
+//!
+//! An archive is a tar stream (plain, gzip or xz) or a `SquashFS` image. What comes out of it is a tree with the owners,
+//! modes, times, links and extended attributes the archive tells, and nothing outside the target root: names that
+//! climb are refused, and directories resolve inside the root whatever links earlier entries planted.
+//!
+//! This crate must not know where an archive came from, what an element is or what the tree is for.
+//!
+//! In reading order:
+//! - [`format`]: which kind of archive a file is, from its first bytes.
+//! - `decompress`: decompression on a thread of its own.
+//! - `entry_name`: an entry's name, checked byte by byte.
+//! - `tar`: the entries of a tar stream.
+//! - `tree`: creating entries in the target.
+//! - [`error`]: what can go wrong, naming the entry.
+
+mod decompress;
+mod entry_name;
+pub mod error;
+pub mod format;
+mod tar;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::Seek;
+
+use dib_sys::{DeviceNode, TargetRoot};
+
+pub use error::{ExtractError, Place};
+pub use format::ArchiveFormat;
+
+/// What an extraction made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extracted {
+    /// How many entries the archive held.
+    pub entries: u64,
+    /// How many bytes of file contents were written.
+    pub bytes: u64,
+    /// Device nodes that this process was not allowed to make.
+    pub device_nodes: Vec<DeviceNode>,
+    /// Attributes that the target's file system or this process's rights did not admit.
+    pub skipped_attributes: Vec<SkippedAttribute>,
+}
+
+/// An extended attribute or access list that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedAttribute {
+    /// The name of the entry, with what is not UTF-8 replaced.
+    pub entry: String,
+    /// The name of the attribute, such as `trusted.md5sum`.
+    pub attribute: String,
+    /// Why it was left out.
+    pub reason: String,
+}
+
+/// Extracts a whole archive, from its first byte, into the target root.
+///
+/// Owners are kept by number; owner, mode and time of the archive's `.` become the root's. An entry replaces what
+/// stands in its place, but not a directory that holds something. Leading slashes are dropped, as GNU tar does.
+/// `progress` is called now and then, from another thread, with the bytes of the archive read so far.
+///
+/// # Errors
+/// When the archive is damaged or cut short, an entry would leave the root, or the system refuses to create one or
+/// to give it its owner, mode, time or capabilities. The target holds what was extracted until then.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use dib_archive::ArchiveFormat;
+/// use dib_sys::TargetRoot;
+///
+/// let mut archive = std::fs::File::open("root.tar.xz")?;
+/// let format = ArchiveFormat::detect(&mut archive)?;
+/// let target = TargetRoot::open("tree".into())?;
+/// let extracted = dib_archive::extract(&archive, format, &target, &|_bytes_read| {})?;
+/// assert!(extracted.device_nodes.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub fn extract(
+    archive: &File,
+    format: ArchiveFormat,
+    target: &TargetRoot,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Extracted, ExtractError> {
+    let mut start = archive;
+    start.rewind().map_err(|source| ExtractError::Damaged { place: Place::Start, source })?;
+    let mut tree = tree::Tree::new(target);
+    decompress::with_blocks(archive, format, progress, |blocks| tar::extract(blocks, &mut tree))?;
+    tree.finish()
+}

@@ -1,0 +1,56 @@
+//! Which kind of archive a file is.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek};
+
+use crate::{ExtractError, Place};
+
+/// A kind of archive that can be extracted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ArchiveFormat {
+    /// A tar stream as it is.
+    Tar,
+    /// A tar stream compressed with gzip.
+    TarGzip,
+    /// A tar stream compressed with xz.
+    TarXz,
+}
+
+impl ArchiveFormat {
+    /// Finds the format from a file's first bytes, whatever its name, and leaves the file at its start.
+    ///
+    /// # Errors
+    /// When the file can't be read or is of none of these formats.
+    pub fn detect(file: &mut File) -> Result<Self, ExtractError> {
+        let mut start = Vec::with_capacity(512);
+        let read = file.rewind().and_then(|()| file.take(512).read_to_end(&mut start));
+        read.and_then(|_| file.rewind())
+            .map_err(|source| ExtractError::Damaged { place: Place::Start, source })?;
+        Self::of(&start).ok_or(ExtractError::UnknownFormat)
+    }
+
+    /// Magic bytes: RFC 1952, xz's file format 2.1.1.1, POSIX ustar at offset 257.
+    fn of(start: &[u8]) -> Option<Self> {
+        if start.starts_with(&[0x1f, 0x8b]) {
+            Some(Self::TarGzip)
+        } else if start.starts_with(b"\xfd7zXZ\0") {
+            Some(Self::TarXz)
+        } else if start.get(257..262) == Some(b"ustar") {
+            Some(Self::Tar)
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for ArchiveFormat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Tar => "tar",
+            Self::TarGzip => "tar.gz",
+            Self::TarXz => "tar.xz",
+        })
+    }
+}
