@@ -1,1 +1,53 @@
-//! To be written.
+//! The heart of a build: elements, their hooks, the phases they run in, and the plan that is worked out before any
+//! of them runs.
+//!
+//! This crate must not know any distribution, any shell script, any partition table, nor the terminal: elements
+//! come from the crates that register them, a finished tree goes to `dib-image`, and whoever watches a build does so
+//! through [`Observer`]. Nothing in here reads the environment: what the user wants comes as an [`ImageSpec`].
+//!
+//! In reading order:
+//! - [`phase`], [`hook`], [`element`], [`registry`]: what there is.
+//! - [`spec`], [`break_points`]: what the user wants.
+//! - [`variables`], [`plan`]: what will be done; pure.
+//! - [`context`], [`error`], [`journal`]: what a hook sees, does and leaves behind.
+//! - [`machine`], [`build`], [`observer`], [`runner`], `staging`: doing it.
+
+pub mod break_points;
+pub mod build;
+pub mod context;
+pub mod element;
+pub mod error;
+pub mod hook;
+pub mod journal;
+pub mod machine;
+pub mod observer;
+pub mod phase;
+pub mod plan;
+pub mod registry;
+pub mod runner;
+pub mod spec;
+mod staging;
+pub mod variables;
+
+pub use dib_archive::ArchiveFormat;
+pub use dib_cache as cache;
+pub use dib_sys as sys;
+
+pub use break_points::{BreakPoint, BreakPoints};
+pub use build::Build;
+pub use context::HookContext;
+pub use element::{Element, ElementName};
+pub use error::HookError;
+pub use hook::{Hook, HookFn, HookName};
+pub use journal::{Effect, Entry, Journal};
+pub use machine::{Machine, SandboxMachine};
+pub use observer::{HookTiming, Observer, PhaseProfile};
+pub use phase::Phase;
+pub use plan::{Plan, PlanError, PlannedHook, PlannedPackage};
+pub use registry::{DuplicateElement, Registry};
+pub use runner::RunError;
+pub use spec::{
+    Arch, BaseElement, ChecksumKind, Compression, ExistingOutput, Freshness, ImageSpec, ImageType,
+    OutputSpec, Workspace,
+};
+pub use variables::{Variable, Variables};

@@ -1,0 +1,46 @@
+//! A build under way: what its hooks share.
+
+use std::sync::{Mutex, PoisonError};
+
+use dib_cache::Cache;
+use dib_sys::{DeviceNode, TargetRoot};
+
+use crate::{Journal, Machine, Observer, Plan, Variables};
+
+/// A build under way: its plan, its target and everything that its hooks act through.
+pub struct Build<'b> {
+    /// What it does.
+    pub plan: &'b Plan<'b>,
+    /// The variables, those that became known when the build began included.
+    pub variables: Variables,
+    /// The image's root directory.
+    pub target: &'b TargetRoot,
+    /// Mounts and commands.
+    pub machine: &'b dyn Machine,
+    /// Downloads.
+    pub cache: &'b Cache,
+    /// What happened so far.
+    pub journal: &'b Journal,
+    /// Who watches.
+    pub observer: &'b dyn Observer,
+    /// Device nodes that could not be made in the tree.
+    pub device_nodes: Mutex<Vec<DeviceNode>>,
+}
+
+impl Build<'_> {
+    /// Returns the device nodes that belong into the image but not into the tree.
+    #[must_use]
+    pub fn device_nodes(&self) -> Vec<DeviceNode> {
+        self.device_nodes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn keep_device_nodes(&self, nodes: Vec<DeviceNode>) {
+        self.device_nodes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(nodes);
+    }
+}

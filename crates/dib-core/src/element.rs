@@ -1,0 +1,210 @@
+//! Elements: what an image is made of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Hook, HookFn, HookName, Phase, Variable};
+
+/// An element's name, such as `ubuntu` or `openssh-server`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ElementName(String);
+
+/// A text that can't name an element.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no name for an element: letters, digits, \"-\", \"_\", \"+\" and \".\" make one")]
+pub struct InvalidElementName(pub String);
+
+impl ElementName {
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ElementName {
+    type Err = InvalidElementName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidElementName> {
+        let allowed = |character: char| character.is_ascii_alphanumeric() || "-_+.".contains(character);
+        if text.is_empty() || text.starts_with(['.', '-']) || !text.chars().all(allowed) {
+            return Err(InvalidElementName(text.to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for ElementName {
+    type Error = InvalidElementName;
+
+    fn try_from(text: String) -> Result<Self, InvalidElementName> {
+        text.parse()
+    }
+}
+
+impl From<ElementName> for String {
+    fn from(name: ElementName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for ElementName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+/// An element: plain data and hook functions.
+///
+/// ```
+/// use dib_core::{Element, HookContext, HookError, Phase, Variable};
+///
+/// fn harden_sshd(ctx: &HookContext<'_>) -> Result<(), HookError> {
+///     let login = ctx.variable("MYORG_ROOT_LOGIN").unwrap_or("no");
+///     ctx.write("/etc/ssh/sshd_config.d/50-myorg.conf", format!("PermitRootLogin {login}\n"), 0o644)
+/// }
+///
+/// let element = Element::new("myorg-ssh")
+///     .about("Hardens the SSH server as my organisation wants it")
+///     .packages(&["openssh-server"])
+///     .variable(Variable::new("MYORG_ROOT_LOGIN", "who may log in as root").default("no"))
+///     .hook(Phase::PostInstall, "50-harden-sshd", harden_sshd);
+/// assert_eq!(element.name().as_str(), "myorg-ssh");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Element {
+    name: ElementName,
+    about: String,
+    depends_on: Vec<ElementName>,
+    provides: Vec<ElementName>,
+    packages: Vec<String>,
+    variables: Vec<Variable>,
+    hooks: Vec<Hook>,
+}
+
+impl Element {
+    /// Makes an element that does nothing yet.
+    ///
+    /// # Panics
+    /// When `name` is not an element's name: it stands in the program's text, so this is the program's error.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: element_name(name),
+            about: String::new(),
+            depends_on: Vec::new(),
+            provides: Vec::new(),
+            packages: Vec::new(),
+            variables: Vec::new(),
+            hooks: Vec::new(),
+        }
+    }
+
+    /// Says in a sentence what the element is for.
+    #[must_use]
+    pub fn about(mut self, about: &str) -> Self {
+        about.clone_into(&mut self.about);
+        self
+    }
+
+    /// Adds elements that come along with this one.
+    ///
+    /// # Panics
+    /// When one is not an element's name.
+    #[must_use]
+    pub fn depends_on(mut self, elements: &[&str]) -> Self {
+        self.depends_on
+            .extend(elements.iter().map(|name| element_name(name)));
+        self
+    }
+
+    /// Adds names that this element stands for, such as `operating-system`.
+    ///
+    /// # Panics
+    /// When one is not an element's name.
+    #[must_use]
+    pub fn provides(mut self, elements: &[&str]) -> Self {
+        self.provides
+            .extend(elements.iter().map(|name| element_name(name)));
+        self
+    }
+
+    /// Adds packages to install in the target.
+    #[must_use]
+    pub fn packages(mut self, packages: &[&str]) -> Self {
+        self.packages
+            .extend(packages.iter().map(|package| (*package).to_owned()));
+        self
+    }
+
+    /// Declares a variable that the element owns.
+    #[must_use]
+    pub fn variable(mut self, variable: Variable) -> Self {
+        self.variables.push(variable);
+        self
+    }
+
+    /// Adds a hook.
+    ///
+    /// # Panics
+    /// When `name` is not a hook's name.
+    #[must_use]
+    pub fn hook(mut self, phase: Phase, name: &str, function: HookFn) -> Self {
+        let name: HookName = name.parse().unwrap_or_else(|error| panic!("{error}"));
+        self.hooks.push(Hook {
+            phase,
+            name,
+            function,
+        });
+        self
+    }
+
+    /// Returns the element's name.
+    #[must_use]
+    pub fn name(&self) -> &ElementName {
+        &self.name
+    }
+
+    /// Returns the sentence that says what it is for.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        &self.about
+    }
+
+    /// Returns the elements that come along.
+    #[must_use]
+    pub fn dependencies(&self) -> &[ElementName] {
+        &self.depends_on
+    }
+
+    /// Returns the names it stands for.
+    #[must_use]
+    pub fn provided(&self) -> &[ElementName] {
+        &self.provides
+    }
+
+    /// Returns the packages it installs.
+    #[must_use]
+    pub fn package_names(&self) -> &[String] {
+        &self.packages
+    }
+
+    /// Returns the variables it owns.
+    #[must_use]
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// Returns its hooks, in the order of their declaration.
+    #[must_use]
+    pub fn hooks(&self) -> &[Hook] {
+        &self.hooks
+    }
+}
+
+fn element_name(name: &str) -> ElementName {
+    name.parse().unwrap_or_else(|error| panic!("{error}"))
+}

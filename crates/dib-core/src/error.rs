@@ -1,0 +1,92 @@
+//! Why a hook failed.
+
+use dib_archive::ExtractError;
+use dib_cache::CacheError;
+use dib_sys::command::CommandError;
+use dib_sys::mounts::MountError;
+use dib_sys::{InvalidTargetPath, TargetError};
+
+/// Why a hook failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HookError {
+    /// A file of the target could not be read or changed.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A path that the hook made up is none.
+    #[error(transparent)]
+    Path(#[from] InvalidTargetPath),
+    /// A mount failed.
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    /// A command failed or could not be started.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// A download failed or was refused.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// An archive could not be extracted.
+    #[error("failed to extract {archive}")]
+    Extract {
+        /// The archive's file name.
+        archive: String,
+        /// Why.
+        #[source]
+        source: Box<ExtractError>,
+    },
+    /// A file or directory of the host could not be read or made.
+    #[error("failed to {action} {path}")]
+    Host {
+        /// What was to be done, such as `read`.
+        action: &'static str,
+        /// The path on the host.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A variable that the hook needs is unset or empty.
+    #[error("the variable {name} is not set")]
+    Unset {
+        /// The variable's name.
+        name: String,
+    },
+    /// A variable holds what the hook can't use.
+    #[error("the variable {name} is {value:?}: {expected}")]
+    Variable {
+        /// The variable's name.
+        name: String,
+        /// Its value.
+        value: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// Something else, in the hook's own words.
+    #[error("{message}")]
+    Other {
+        /// What is wrong.
+        message: String,
+        /// What the user can do about it, if anything.
+        hint: Option<String>,
+    },
+}
+
+impl HookError {
+    /// States what is wrong in the hook's own words.
+    #[must_use]
+    pub fn other(message: impl Into<String>) -> Self {
+        Self::Other {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// States what is wrong and what the user can do about it.
+    #[must_use]
+    pub fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Other {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Which elements a build has: what was asked for, and what comes along.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{PlanError, Reason};
+use crate::{Element, ElementName, Registry};
+
+/// The name that exactly one element of a build has to provide.
+const OPERATING_SYSTEM: &str = "operating-system";
+
+/// An element of a build and why it is there.
+#[derive(Debug, Clone)]
+pub struct PlannedElement<'r> {
+    /// The element.
+    pub element: &'r Element,
+    /// Why it is there.
+    pub reason: Reason,
+}
+
+/// Expands the elements asked for by what they depend on, as upstream's `element-info` does.
+///
+/// Dependencies are transitive; a dependency that another element provides is met by it. Source:
+/// `_expand_element_dependencies` in diskimage-builder's `element_dependencies.py`.
+pub(super) fn expand<'r>(
+    registry: &'r Registry,
+    asked: &[ElementName],
+) -> Result<Vec<PlannedElement<'r>>, PlanError> {
+    let mut reasons: BTreeMap<ElementName, Reason> = BTreeMap::new();
+    let mut queue: VecDeque<ElementName> = VecDeque::new();
+    for name in asked {
+        if !reasons.contains_key(name) {
+            reasons.insert(name.clone(), Reason::Asked);
+            queue.push_back(name.clone());
+        }
+    }
+    let mut provided_by: BTreeMap<&ElementName, &ElementName> = BTreeMap::new();
+    let mut planned: Vec<&Element> = Vec::new();
+
+    while let Some(name) = queue.pop_front() {
+        if provided_by.contains_key(&name) {
+            continue;
+        }
+        let element = registry
+            .get(name.as_str())
+            .ok_or_else(|| missing(registry, &name, &reasons[&name]))?;
+        planned.push(element);
+        for provided in element.provided() {
+            if let Some(other) = provided_by.insert(provided, element.name()) {
+                return Err(PlanError::ProvidedTwice {
+                    provided: provided.clone(),
+                    first: other.clone(),
+                    second: element.name().clone(),
+                });
+            }
+        }
+        for dependency in element.dependencies() {
+            if !reasons.contains_key(dependency) {
+                reasons.insert(dependency.clone(), Reason::DependencyOf(element.name().clone()));
+                queue.push_back(dependency.clone());
+            }
+        }
+    }
+
+    for name in asked {
+        if let Some(provider) = provided_by.get(name) {
+            return Err(PlanError::AlreadyProvided {
+                asked: name.clone(),
+                provider: (*provider).clone(),
+            });
+        }
+    }
+    if !provided_by.keys().any(|name| name.as_str() == OPERATING_SYSTEM) {
+        return Err(PlanError::NoOperatingSystem {
+            known: operating_systems(registry),
+        });
+    }
+    let provided: BTreeSet<&ElementName> = provided_by.into_keys().collect();
+    planned.retain(|element| !provided.contains(element.name()));
+    planned.sort_by(|left, right| left.name().cmp(right.name()));
+    Ok(planned
+        .into_iter()
+        .map(|element| PlannedElement {
+            element,
+            reason: reasons[element.name()].clone(),
+        })
+        .collect())
+}
+
+fn missing(registry: &Registry, name: &ElementName, reason: &Reason) -> PlanError {
+    PlanError::MissingElement {
+        element: name.to_string(),
+        reason: reason.clone(),
+        nearest: registry.nearest(name.as_str()).cloned(),
+    }
+}
+
+fn operating_systems(registry: &Registry) -> Vec<ElementName> {
+    let provides = |element: &&Element| {
+        element
+            .provided()
+            .iter()
+            .any(|name| name.as_str() == OPERATING_SYSTEM)
+    };
+    registry
+        .iter()
+        .filter(provides)
+        .map(|element| element.name().clone())
+        .collect()
+}

@@ -1,0 +1,130 @@
+//! The elements that a binary knows.
+
+use std::collections::BTreeMap;
+
+use crate::{Element, ElementName};
+
+/// The elements that a binary knows, by name.
+///
+/// Elements come by explicit registration: a crate offers `fn register(&mut Registry)` and the binary calls it.
+#[derive(Debug, Default)]
+pub struct Registry {
+    elements: BTreeMap<ElementName, Element>,
+}
+
+/// Two elements of one name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the element {0} is registered already")]
+pub struct DuplicateElement(pub ElementName);
+
+impl Registry {
+    /// Makes a registry that knows no element.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an element.
+    ///
+    /// # Errors
+    /// When an element of that name is there already.
+    pub fn add(&mut self, element: Element) -> Result<(), DuplicateElement> {
+        if self.elements.contains_key(element.name()) {
+            return Err(DuplicateElement(element.name().clone()));
+        }
+        self.elements.insert(element.name().clone(), element);
+        Ok(())
+    }
+
+    /// Returns the element of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Element> {
+        self.elements
+            .values()
+            .find(|element| element.name().as_str() == name)
+    }
+
+    /// Visits the elements by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Element> {
+        self.elements.values()
+    }
+
+    /// Returns the known name (of an element, or one that an element provides) that is most like `name`, if any
+    /// is near.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Option<&ElementName> {
+        let known = self
+            .elements
+            .values()
+            .flat_map(|e| std::iter::once(e.name()).chain(e.provided()));
+        known
+            .map(|candidate| (distance(name, candidate.as_str()), candidate))
+            .filter(|(distance, _)| *distance <= 1.max(name.len() / 3))
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, candidate)| candidate)
+    }
+}
+
+/// Counts the insertions, deletions, replacements and swaps of neighbours that make one text of the other
+/// (optimal string alignment).
+fn distance(left: &str, right: &str) -> usize {
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for (column, cell) in rows[0].iter_mut().enumerate() {
+        *cell = column;
+    }
+    for row in 1..=left.len() {
+        rows[row][0] = row;
+        for column in 1..=right.len() {
+            let replaced = usize::from(left[row - 1] != right[column - 1]);
+            let mut best = (rows[row - 1][column - 1] + replaced)
+                .min(rows[row - 1][column] + 1)
+                .min(rows[row][column - 1] + 1);
+            let swapped = row > 1
+                && column > 1
+                && left[row - 1] == right[column - 2]
+                && left[row - 2] == right[column - 1];
+            if swapped {
+                best = best.min(rows[row - 2][column - 2] + 1);
+            }
+            rows[row][column] = best;
+        }
+    }
+    rows[left.len()][right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_registered_once() {
+        let mut registry = Registry::new();
+        registry.add(Element::new("base")).unwrap();
+        assert_eq!(
+            registry.add(Element::new("base")),
+            Err(DuplicateElement("base".parse().unwrap()))
+        );
+    }
+
+    #[test]
+    fn the_nearest_name_is_found() {
+        let mut registry = Registry::new();
+        registry
+            .add(Element::new("ubuntu").provides(&["operating-system"]))
+            .unwrap();
+        registry.add(Element::new("dpkg")).unwrap();
+        let check = |name, expected: Option<&str>| {
+            assert_eq!(
+                registry.nearest(name).map(ElementName::as_str),
+                expected,
+                "for {name}"
+            );
+        };
+        check("ubunut", Some("ubuntu"));
+        check("ubuntu-minimal", None);
+        check("dkpg", Some("dpkg"));
+        check("operating_system", Some("operating-system"));
+        check("zzz", None);
+    }
+}

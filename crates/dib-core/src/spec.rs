@@ -1,0 +1,245 @@
+//! What the user wants: the input of a plan.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use crate::BreakPoints;
+
+/// An image as the user asked for it.
+///
+/// The command line and the environment become one of these, once, and nothing later reads either.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImageSpec {
+    /// The elements asked for, by name.
+    pub elements: Vec<String>,
+    /// Whether the element `base` comes along unasked.
+    pub base: BaseElement,
+    /// The image's architecture.
+    pub arch: Arch,
+    /// More packages to install.
+    pub packages: Vec<String>,
+    /// The outputs.
+    pub output: OutputSpec,
+    /// The directory of the download cache.
+    pub image_cache: Utf8PathBuf,
+    /// Whether the network may be used for what the cache holds.
+    pub freshness: Freshness,
+    /// Where the tree stands while it is built.
+    pub workspace: Workspace,
+    /// How much is traced: 0 nothing, 1 the journal, 2 and above more.
+    pub trace: u8,
+    /// Where the build stops for a shell.
+    pub break_points: BreakPoints,
+    /// The variables that the user set, by name: the environment and what the arguments add to it.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl ImageSpec {
+    /// Makes the spec of an image of these elements that is as ordinary as can be: for this machine's architecture,
+    /// named `image`, as qcow2, with a cache in `cache` below the current directory and no variables set.
+    #[must_use]
+    pub fn of_elements(elements: &[&str]) -> Self {
+        Self {
+            elements: elements.iter().map(|name| (*name).to_owned()).collect(),
+            base: BaseElement::Included,
+            arch: Arch::of_this_machine(),
+            packages: Vec::new(),
+            output: OutputSpec {
+                base: "image".into(),
+                types: vec![ImageType::Qcow2],
+                compression: Compression::Compressed,
+                checksums: Vec::new(),
+                size: None,
+                root_label: "cloudimg-rootfs".to_owned(),
+                journal_mib: 64,
+                existing: ExistingOutput::Renamed,
+            },
+            image_cache: "cache".into(),
+            freshness: Freshness::Checked,
+            workspace: Workspace::Disk,
+            trace: 0,
+            break_points: BreakPoints::default(),
+            variables: BTreeMap::new(),
+        }
+    }
+}
+
+/// Whether the element `base` comes along unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BaseElement {
+    /// It does, as upstream has it.
+    Included,
+    /// It does not (`-n`).
+    Skipped,
+}
+
+/// Whether the network may be used for what the cache holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Freshness {
+    /// A cached file is checked against its origin.
+    Checked,
+    /// A cached file is taken as it is (`--offline`).
+    Unchecked,
+}
+
+/// Where the tree stands while it is built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Workspace {
+    /// In memory, when there is at least twice this much of it (GiB), else on disk.
+    Memory {
+        /// `DIB_MIN_TMPFS`, in GiB.
+        minimum_gib: u64,
+    },
+    /// On disk.
+    Disk,
+}
+
+/// The outputs of a build.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutputSpec {
+    /// The path without an extension.
+    pub base: Utf8PathBuf,
+    /// The types, each a file of its own.
+    pub types: Vec<ImageType>,
+    /// Whether qcow2 clusters are compressed.
+    pub compression: Compression,
+    /// The checksum files to write.
+    pub checksums: Vec<ChecksumKind>,
+    /// The size of the disk in bytes, or `None` for one that fits the tree.
+    pub size: Option<u64>,
+    /// The root file system's label.
+    pub root_label: String,
+    /// The journal of the root file system, in MiB.
+    pub journal_mib: u64,
+    /// What happens to an output that stands there already.
+    pub existing: ExistingOutput,
+}
+
+/// Whether qcow2 clusters are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Compression {
+    /// They are.
+    Compressed,
+    /// They are not (`-u`).
+    Uncompressed,
+}
+
+/// What happens to an output that stands there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExistingOutput {
+    /// It is renamed with the time.
+    Renamed,
+    /// It is replaced (`OVERWRITE_OLD_IMAGE`).
+    Replaced,
+}
+
+macro_rules! named {
+    ($(#[$doc:meta])* $type:ident, $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $type { $($(#[$variant_doc])* #[serde(rename = $name)] $variant,)* }
+
+        impl $type {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Returns the name that the user writes.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.pad(self.name())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = UnknownName;
+
+            fn from_str(text: &str) -> Result<Self, UnknownName> {
+                Self::ALL.iter().copied().find(|known| known.name() == text).ok_or_else(|| UnknownName {
+                    what: $what,
+                    name: text.to_owned(),
+                    known: &[$($name,)*],
+                })
+            }
+        }
+    };
+}
+
+named! {
+    /// A type of output file, named as its extension.
+    ImageType, "image type" {
+        /// The tree as a tar archive.
+        Tar = "tar",
+        /// The disk, byte for byte.
+        Raw = "raw",
+        /// The disk in QEMU's format.
+        Qcow2 = "qcow2",
+    }
+}
+
+named! {
+    /// A kind of checksum file, named as its extension.
+    ChecksumKind, "checksum" {
+        /// MD5, as `md5sum` prints it.
+        Md5 = "md5",
+        /// SHA-256, as `sha256sum` prints it.
+        Sha256 = "sha256",
+    }
+}
+
+named! {
+    /// An architecture, by Debian's name.
+    Arch, "architecture" {
+        /// 64-bit x86.
+        Amd64 = "amd64",
+        /// 64-bit ARM.
+        Arm64 = "arm64",
+        /// 32-bit ARM with hardware floating point.
+        Armhf = "armhf",
+        /// 32-bit x86.
+        I386 = "i386",
+        /// 64-bit POWER, little-endian.
+        Ppc64el = "ppc64el",
+        /// 64-bit RISC-V.
+        Riscv64 = "riscv64",
+        /// IBM Z.
+        S390x = "s390x",
+    }
+}
+
+impl Arch {
+    /// Returns the architecture of this program, which is the image's where the user names none.
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        match std::env::consts::ARCH {
+            "aarch64" => Self::Arm64,
+            "arm" => Self::Armhf,
+            "x86" => Self::I386,
+            "powerpc64" => Self::Ppc64el,
+            "riscv64" => Self::Riscv64,
+            "s390x" => Self::S390x,
+            _ => Self::Amd64,
+        }
+    }
+}
+
+/// A name that is not one of a known set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {what} {name:?}; there are {known}", known = known.join(", "))]
+pub struct UnknownName {
+    /// What was to be named.
+    pub what: &'static str,
+    /// The name given.
+    pub name: String,
+    /// The names there are.
+    pub known: &'static [&'static str],
+}

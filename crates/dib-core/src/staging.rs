@@ -1,0 +1,124 @@
+//! The steps that a build takes between phases, whatever its elements are.
+//!
+//! They are upstream's: the resolver file is put aside and back, kernel file systems are there while commands may
+//! run in the target, and the finished tree is tidied. Source: `create_base`, `unmount_image` and `finalise_base` of
+//! diskimage-builder.
+
+use dib_sys::{FileKind, TargetPath};
+
+use crate::runner::RunError;
+use crate::{Build, Effect, HookContext, HookError, Phase};
+
+const RESOLVER: &str = "/etc/resolv.conf";
+/// Elements may put here what the image shall have as its resolver file; upstream documents the name.
+const RESOLVER_ASIDE: &str = "/etc/resolv.conf.ORIG";
+
+/// Takes the steps that come before a phase.
+pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
+    match phase {
+        Phase::PreFinalise => step(build, "mount kernel file systems", mount_kernel_file_systems),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the steps that come after a phase.
+pub(crate) fn after(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
+    match phase {
+        Phase::Root => {
+            if is_empty(build)? {
+                return Err(RunError::EmptyTarget);
+            }
+            step(build, "put the resolver file aside", put_resolver_aside)?;
+            step(build, "mount kernel file systems", mount_kernel_file_systems)
+        }
+        Phase::PostRoot => step(build, "unmount", unmount_all),
+        Phase::Cleanup => {
+            step(build, "unmount", unmount_all)?;
+            step(build, "put the resolver file back", put_resolver_back)?;
+            step(build, "tidy the tree", tidy)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn step(
+    build: &Build<'_>,
+    name: &'static str,
+    take: fn(&HookContext<'_>) -> Result<(), HookError>,
+) -> Result<(), RunError> {
+    take(&HookContext::of_step(build, name)).map_err(|source| RunError::Step {
+        step: name,
+        source: Box::new(source),
+    })
+}
+
+/// Returns whether the target holds nothing but what hooks may leave there without making a root file system.
+fn is_empty(build: &Build<'_>) -> Result<bool, RunError> {
+    let names = build
+        .target
+        .list(&TargetPath::root())
+        .map_err(|error| RunError::Step {
+            step: "look at the target",
+            source: Box::new(error.into()),
+        })?;
+    Ok(names.iter().all(|name| name == "lost+found" || name == "tmp"))
+}
+
+fn mount_kernel_file_systems(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    ctx.build()
+        .machine
+        .mount_kernel_file_systems(ctx.build().target)?;
+    ctx.record(Effect::Mount {
+        what: "mount /proc, /sys and /dev".to_owned(),
+    });
+    Ok(())
+}
+
+fn unmount_all(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    ctx.build().machine.unmount_all(ctx.build().target)?;
+    ctx.record(Effect::Mount {
+        what: "unmount everything below the target".to_owned(),
+    });
+    Ok(())
+}
+
+/// Puts the host's resolver file where commands in the target look for it.
+fn put_resolver_aside(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    if ctx.exists(RESOLVER)? {
+        ctx.rename(RESOLVER, RESOLVER_ASIDE)?;
+    }
+    let host = std::fs::read("/etc/resolv.conf").unwrap_or_else(|_| b"nameserver 8.8.8.8\n".to_vec());
+    ctx.create_directory("/etc")?;
+    ctx.write(RESOLVER, host, 0o644)
+}
+
+/// Puts the image's own resolver file back, unless a package has replaced ours by a symbolic link meanwhile.
+fn put_resolver_back(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    let replaced = ctx
+        .metadata(RESOLVER)?
+        .is_some_and(|metadata| metadata.kind == FileKind::Symlink);
+    if replaced {
+        return ctx.remove(RESOLVER_ASIDE);
+    }
+    ctx.remove(RESOLVER)?;
+    if ctx.exists(RESOLVER_ASIDE)? {
+        ctx.rename(RESOLVER_ASIDE, RESOLVER)?;
+    }
+    Ok(())
+}
+
+/// Leaves no traces of the build: empties `/tmp`, logs and root's log files.
+fn tidy(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    ctx.remove_contents("/tmp")?;
+    for log in ctx.files_below("/var/log")? {
+        ctx.truncate(&log)?;
+    }
+    for log in ctx.files_below("/root")?.iter().filter(|path| is_log(path)) {
+        ctx.remove(log)?;
+    }
+    Ok(())
+}
+
+fn is_log(path: &str) -> bool {
+    path.strip_suffix(".log").is_some_and(|stem| !stem.ends_with('/'))
+}

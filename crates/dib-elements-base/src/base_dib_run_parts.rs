@@ -1,0 +1,25 @@
+//! `90-base-dib-run-parts`: the image can run a directory of scripts as a build does.
+
+use dib_core::{HookContext, HookError};
+
+/// What is installed where the user names nothing else. It needs nothing but a POSIX shell and its usual tools.
+const DIB_RUN_PARTS: &str = include_str!("dib-run-parts.sh");
+
+/// Installs `dib-run-parts` as `/usr/local/bin/dib-run-parts`, owned by root, with mode 0755.
+///
+/// # Errors
+/// When `DIB_RUN_PARTS` names no file that can be read, or when the file can't be written.
+pub fn base_dib_run_parts(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    let script = match ctx.variable("DIB_RUN_PARTS") {
+        None => DIB_RUN_PARTS.as_bytes().to_vec(),
+        Some(path) => ctx.read_host(path.into()).map_err(|error| match error {
+            HookError::Host { path, source, .. } => HookError::with_hint(
+                format!("there is no dib-run-parts to install at {path}: {source}"),
+                "unset DIB_RUN_PARTS to install the one that comes with dib",
+            ),
+            other => other,
+        })?,
+    };
+    ctx.create_directory("/usr/local/bin")?;
+    ctx.write("/usr/local/bin/dib-run-parts", script, 0o755)
+}

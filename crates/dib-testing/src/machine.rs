@@ -1,0 +1,73 @@
+//! A machine that only records.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use camino::Utf8Path;
+use dib_core::Machine;
+use dib_sys::command::{CommandError, CommandOutcome, CommandStatus, Stream, TargetCommand};
+use dib_sys::mounts::MountError;
+use dib_sys::{TargetPath, TargetRoot};
+
+/// Mounts nothing and runs nothing, but behaves as if it had.
+#[derive(Debug, Default)]
+pub(crate) struct RecordingMachine {
+    mounted: Mutex<BTreeSet<TargetPath>>,
+    failing: BTreeMap<String, i32>,
+}
+
+impl RecordingMachine {
+    pub(crate) fn mounted(&self, path: TargetPath) {
+        self.mounts().insert(path);
+    }
+
+    pub(crate) fn failing(&mut self, program: &str, status: i32) {
+        self.failing.insert(program.to_owned(), status);
+    }
+
+    fn mounts(&self) -> std::sync::MutexGuard<'_, BTreeSet<TargetPath>> {
+        self.mounted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Machine for RecordingMachine {
+    fn bind(&self, _source: &Utf8Path, _target: &TargetRoot, at: &TargetPath) -> Result<(), MountError> {
+        self.mounted(at.clone());
+        Ok(())
+    }
+
+    fn is_mount_point(&self, _target: &TargetRoot, at: &TargetPath) -> Result<bool, MountError> {
+        Ok(self.mounts().contains(at))
+    }
+
+    fn mount_kernel_file_systems(&self, _target: &TargetRoot) -> Result<(), MountError> {
+        Ok(())
+    }
+
+    fn unmount_all(&self, _target: &TargetRoot) -> Result<(), MountError> {
+        self.mounts().clear();
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        _target: &TargetRoot,
+        command: &TargetCommand,
+        _on_line: &mut dyn FnMut(Stream, &str),
+    ) -> Result<CommandOutcome, CommandError> {
+        let status = command
+            .argv
+            .first()
+            .and_then(|program| self.failing.get(program))
+            .copied()
+            .unwrap_or(0);
+        Ok(CommandOutcome {
+            status: CommandStatus::Exited(status),
+            last_lines: Vec::new(),
+        })
+    }
+
+    fn shell(&self, _command: &str, _environment: &BTreeMap<String, String>) -> std::io::Result<()> {
+        Ok(())
+    }
+}
