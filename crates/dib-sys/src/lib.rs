@@ -12,7 +12,9 @@
 //! - [`command`]: programs run in the target or beside it.
 //! - [`device_node`]: device nodes that an ordinary user's sandbox cannot make, kept for the image.
 
+pub mod command;
 pub mod device_node;
+pub mod mounts;
 pub mod sandbox;
 pub mod target_path;
 pub mod target_root;

@@ -1,0 +1,384 @@
+//! Programs run to their end: in the target, or beside it on the host.
+//!
+//! A command gets the environment it is given and nothing else, and a process group of its own. What it leaves running
+//! in that group is ended after it; what left the group is not waited for.
+
+mod group;
+mod missing;
+mod output;
+mod replay;
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::Signal;
+
+use crate::target_path::TargetPath;
+use crate::target_root::{TargetError, TargetRoot, resolve_in_root};
+
+pub use replay::quote;
+
+/// A program to run in the target, as its root sees itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetCommand {
+    /// The program and its arguments; a program without a slash is looked for in `PATH` of `environment`.
+    pub argv: Vec<String>,
+    /// All variables the program sees.
+    pub environment: BTreeMap<String, String>,
+    /// The directory it starts in.
+    pub working_directory: TargetPath,
+    /// What it reads from standard input.
+    pub stdin: Stdin,
+}
+
+/// A program to run beside the target, with the host's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostCommand {
+    /// The program and its arguments; a program without a slash is looked for in `PATH` of `environment`.
+    pub argv: Vec<String>,
+    /// All variables the program sees.
+    pub environment: BTreeMap<String, String>,
+    /// The directory it starts in.
+    pub working_directory: Utf8PathBuf,
+    /// What it reads from standard input.
+    pub stdin: Stdin,
+}
+
+/// What a command reads from its standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing: `/dev/null`.
+    Nothing,
+    /// These bytes, then the end.
+    Bytes(Vec<u8>),
+}
+
+/// Where a line of a command's output came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandStatus {
+    /// It exited with this status.
+    Exited(i32),
+    /// The signal of this number killed it.
+    Killed(i32),
+}
+
+/// What is known of a command after its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandOutcome {
+    /// How it ended.
+    pub status: CommandStatus,
+    /// The last lines of both its outputs, up to 20, in the order they came.
+    pub last_lines: Vec<String>,
+}
+
+/// A command that could not be run, or failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// There is no program to run.
+    #[error("the command is empty")]
+    Empty,
+    /// The program is not there.
+    #[error("there is no program {program} {place}")]
+    NoProgram {
+        /// The program, as the command names it.
+        program: String,
+        /// Where: in the target, or on the host.
+        place: &'static str,
+    },
+    /// The program is there, but what it needs to be started is not.
+    #[error("failed to start {program} {place}: its interpreter {interpreter} is missing")]
+    NoInterpreter {
+        /// The program, as the command names it.
+        program: String,
+        /// Where: in the target, or on the host.
+        place: &'static str,
+        /// What the script's first line or the ELF header names.
+        interpreter: String,
+    },
+    /// The program could not be started for another reason.
+    #[error("failed to start {program} {place}")]
+    Start {
+        /// The program, as the command names it.
+        program: String,
+        /// Where: in the target, or on the host.
+        place: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The working directory in the target cannot be entered.
+    #[error("failed to enter the working directory of {program}")]
+    WorkingDirectory {
+        /// The program, as the command names it.
+        program: String,
+        /// What the target said.
+        source: TargetError,
+    },
+    /// The command's input could not be prepared, or its output or end not be awaited.
+    #[error("failed to wait for {program}")]
+    Wait {
+        /// The program, as the command names it.
+        program: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The command failed.
+    #[error("{} {status}{}\nto run it again: {replay}", argv.join(" "), Quoted(last_lines))]
+    Failed {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// How it ended.
+        status: CommandStatus,
+        /// The last lines of its output.
+        last_lines: Vec<String>,
+        /// A line for a shell that runs it again.
+        replay: String,
+    },
+}
+
+/// What both kinds of command have in common.
+pub trait Replay {
+    /// Returns the program and its arguments.
+    fn argv(&self) -> &[String];
+    /// Returns a line that runs the command again, from a shell whose root is the command's.
+    fn replay_line(&self) -> String;
+}
+
+impl Replay for TargetCommand {
+    fn argv(&self) -> &[String] {
+        &self.argv
+    }
+
+    fn replay_line(&self) -> String {
+        replay::line(&self.working_directory.to_string(), &self.environment, &self.argv)
+    }
+}
+
+impl Replay for HostCommand {
+    fn argv(&self) -> &[String] {
+        &self.argv
+    }
+
+    fn replay_line(&self) -> String {
+        replay::line(self.working_directory.as_str(), &self.environment, &self.argv)
+    }
+}
+
+impl CommandStatus {
+    /// Returns whether the command exited with status 0.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        self == Self::Exited(0)
+    }
+}
+
+impl fmt::Display for CommandStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(status) => write!(formatter, "exited with status {status}"),
+            Self::Killed(number) => match Signal::try_from(*number) {
+                Ok(signal) => write!(formatter, "was killed by {signal}"),
+                Err(_) => write!(formatter, "was killed by signal {number}"),
+            },
+        }
+    }
+}
+
+impl CommandOutcome {
+    /// Returns the outcome of a command that succeeded.
+    ///
+    /// # Errors
+    /// [`CommandError::Failed`] when it did not exit with status 0.
+    pub fn require_success(self, command: &impl Replay) -> Result<Self, CommandError> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        Err(CommandError::Failed {
+            argv: command.argv().to_vec(),
+            status: self.status,
+            last_lines: self.last_lines,
+            replay: command.replay_line(),
+        })
+    }
+}
+
+/// Runs a command in the target and hands each line of its output to `on_line` as it comes.
+///
+/// Lines come without their end, what is not UTF-8 in them replaced, and those longer than 16 KiB in pieces. The
+/// command runs with the target as its root, without supplementary groups and with umask 022.
+///
+/// # Errors
+/// When the command cannot be started or waited for. A command that fails is an outcome, not an error: see
+/// [`CommandOutcome::require_success`].
+pub fn run_in_target(
+    root: &TargetRoot,
+    command: &TargetCommand,
+    on_line: &mut dyn FnMut(Stream, &str),
+) -> Result<CommandOutcome, CommandError> {
+    let mut process = prepare(&command.argv, &command.environment, &command.stdin)?;
+    let program = command.argv[0].clone();
+    let working_directory = root
+        .open_directory(&command.working_directory)
+        .map_err(|source| CommandError::WorkingDirectory {
+            program: program.clone(),
+            source,
+        })?;
+    let (root_fd, directory_fd) = (root.as_fd().as_raw_fd(), working_directory.as_raw_fd());
+    let enter = move || {
+        enter_root(root_fd, directory_fd)?;
+        // SAFETY: umask takes any mode and only sets a number of this process.
+        unsafe { libc::umask(0o022) };
+        Ok(())
+    };
+    // SAFETY: `enter` makes system calls alone, and both descriptors outlive the start.
+    unsafe { process.pre_exec(enter) };
+    let child = process.spawn().map_err(|source| {
+        let open = |path: &str| {
+            resolve_in_root(root.as_fd(), path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).map(File::from)
+        };
+        let find = missing::Search {
+            place: "in the target",
+            working_directory: &command.working_directory.to_string(),
+            path: command.environment.get("PATH").map(String::as_str),
+            open: &open,
+        };
+        find.explain(&program, source)
+    })?;
+    attend(child, &program, on_line)
+}
+
+/// Runs a command on the host, with the same care as [`run_in_target`], and as the caller is (groups, umask).
+///
+/// # Errors
+/// As [`run_in_target`].
+pub fn run_on_host(
+    command: &HostCommand,
+    on_line: &mut dyn FnMut(Stream, &str),
+) -> Result<CommandOutcome, CommandError> {
+    let mut process = prepare(&command.argv, &command.environment, &command.stdin)?;
+    let program = command.argv[0].clone();
+    process.current_dir(&command.working_directory);
+    let child = process.spawn().map_err(|source| {
+        // The system says the same of a program and of a directory that is absent.
+        if let Err(source) = std::fs::metadata(&command.working_directory) {
+            let program = format!("{program} in {}", command.working_directory);
+            return CommandError::Start {
+                program,
+                place: "on the host",
+                source,
+            };
+        }
+        let open = |path: &str| File::open(Utf8Path::new(path)).map_err(|_| Errno::ENOENT);
+        let find = missing::Search {
+            place: "on the host",
+            working_directory: command.working_directory.as_str(),
+            path: command.environment.get("PATH").map(String::as_str),
+            open: &open,
+        };
+        find.explain(&program, source)
+    })?;
+    attend(child, &program, on_line)
+}
+
+fn prepare(
+    argv: &[String],
+    environment: &BTreeMap<String, String>,
+    stdin: &Stdin,
+) -> Result<Command, CommandError> {
+    let (program, arguments) = argv.split_first().ok_or(CommandError::Empty)?;
+    let stdin = match stdin {
+        Stdin::Nothing => Stdio::null(),
+        Stdin::Bytes(bytes) => in_memory(bytes)
+            .map_err(|source| CommandError::Wait {
+                program: program.clone(),
+                source,
+            })?
+            .into(),
+    };
+    let mut process = Command::new(program);
+    process
+        .args(arguments)
+        .env_clear()
+        .envs(environment)
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    Ok(process)
+}
+
+/// Holds bytes in a file without a name, so that nobody must feed a pipe while the command runs.
+fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
+    const NAME: &CStr = c"stdin";
+    let mut file = File::from(memfd_create(NAME, MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+fn enter_root(root: i32, working_directory: i32) -> io::Result<()> {
+    // SAFETY: plain system calls on numbers and constant strings; failures come back as -1.
+    unsafe {
+        Errno::result(libc::fchdir(root))?;
+        Errno::result(libc::chroot(c".".as_ptr()))?;
+        Errno::result(libc::fchdir(working_directory))?;
+        Errno::result(libc::setgroups(0, std::ptr::null()))?;
+    }
+    Ok(())
+}
+
+fn attend(
+    mut child: Child,
+    program: &str,
+    on_line: &mut dyn FnMut(Stream, &str),
+) -> Result<CommandOutcome, CommandError> {
+    let mut lines = output::Lines::new(on_line);
+    let status = group::attend(&mut child, &mut lines).map_err(|source| CommandError::Wait {
+        program: program.to_owned(),
+        source,
+    })?;
+    // One of the two is always there: a process ended by itself or by a signal.
+    let status = match status.code() {
+        Some(code) => CommandStatus::Exited(code),
+        None => CommandStatus::Killed(status.signal().unwrap_or_default()),
+    };
+    Ok(CommandOutcome {
+        status,
+        last_lines: lines.finish(),
+    })
+}
+
+/// Writes the last lines of an output after a message.
+struct Quoted<'a>(&'a [String]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.0 {
+            write!(formatter, "\n  | {line}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
