@@ -1,5 +1,6 @@
 //! `cargo xtask build-image`: from a fresh machine to an image, in one command.
 
+use std::env;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -115,12 +116,17 @@ impl LocalMirror {
     }
 
     /// The variables for `dib`. Its tarball's own package sources stay, for they are the host's.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 5] {
+        let direct = env::var("no_proxy")
+            .map(|direct| format!("{direct},"))
+            .unwrap_or_default();
         [
             ("DIB_CLOUD_IMAGES", self.url.clone()),
             ("DIB_UBUNTU_KEYRING", self.signing_key.to_string()),
             ("DIB_DISTRIBUTION_MIRROR", String::new()),
             ("DIB_RELEASE", "noble".to_owned()),
+            // A proxy would look for the mirror on its own machine.
+            ("no_proxy", format!("{direct}127.0.0.1,localhost")),
         ]
     }
 }

@@ -14,13 +14,18 @@
 
 mod apt_sources;
 mod build_image;
+mod build_traces;
+mod kill_test;
 mod mirror;
 mod needs;
+mod ordinary_user;
 mod progress;
 mod report;
+mod scratch_build;
 mod serve;
 mod static_server;
 mod task_error;
+mod test;
 mod tidy;
 mod workspace;
 
@@ -45,7 +50,9 @@ enum Task {
     BuildImage(build_image::BuildImage),
     Mirror(mirror::MakeMirror),
     Serve(serve::Serve),
+    Test(test::Test),
     Tidy(tidy::Tidy),
+    KillTest(kill_test::KillTest),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +60,8 @@ fn main() -> ExitCode {
         Task::BuildImage(task) => build_image::build_image(&task),
         Task::Mirror(task) => mirror::mirror(&task),
         Task::Serve(task) => serve::serve(&task),
+        Task::Test(task) => test::test(&task),
+        Task::KillTest(task) => kill_test::kill_test(&task),
         Task::Tidy(task) => tidy::tidy(&task),
     };
     match result {

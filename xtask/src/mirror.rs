@@ -218,6 +218,7 @@ fn bootstrap(recipe: &Recipe, tar: &Utf8Path) -> Result<(), TaskError> {
         "mmdebstrap --quiet --mode={mode} --variant=minbase --format=tar --architectures={arch} --include={PACKAGES}
             --dpkgopt=force-unsafe-io {apt_options...} {capability} {no_traces} {suite} {tar} {sources...}"
     )
+    .quiet()
     .run()?;
     Ok(())
 }

@@ -68,6 +68,12 @@ pub(crate) const MIRROR: &[Need] = &[
     },
 ];
 
+/// What the tests and the checks on an image call besides.
+const TESTS: &[Need] = &[Need {
+    program: "qemu-img",
+    package: "qemu-utils",
+}];
+
 /// Makes sure that the programs are there: as root by installing their packages, else by naming the command that does.
 ///
 /// # Errors
@@ -112,6 +118,13 @@ pub(crate) fn of_build(local_mirror: bool) -> Vec<&'static [Need]> {
     if local_mirror {
         groups.extend(of_mirror());
     }
+    groups
+}
+
+/// The groups of running the tests as the current user.
+pub(crate) fn of_tests() -> Vec<&'static [Need]> {
+    let mut groups = of_build(false);
+    groups.push(TESTS);
     groups
 }
 
