@@ -64,7 +64,7 @@ fn processes() -> Vec<Process> {
         .collect()
 }
 
-/// Reads `/proc/PID/stat` (proc_pid_stat(5)); `None` for a process that is dead and only waits to be collected.
+/// Reads `/proc/PID/stat` (`proc_pid_stat(5)`); `None` for a process that is dead and only waits to be collected.
 fn parse_stat(id: u32, stat: &str) -> Option<Process> {
     // The name is in brackets and may hold brackets itself.
     let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;

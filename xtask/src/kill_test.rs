@@ -4,7 +4,7 @@
 //! must end with the build has to end by itself.
 
 use std::os::unix::process::CommandExt as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -101,10 +101,14 @@ fn kill_one(scratch: &ScratchBuild, round: u32, rounds: u32, whole: Duration) ->
     // The middle of the round's share of the whole time.
     let moment = whole * (2 * round + 1) / (2 * rounds);
     let on_disk = round % 2 == 1;
-    let mut child = build(scratch, on_disk)
+    let mut command = build(scratch, on_disk);
+    // A killed build's last words are of no interest, and nobody would read them.
+    command
         .process_group(0)
-        .spawn()
-        .map_err(TaskError::file("run", "dib"))?;
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().map_err(TaskError::file("run", "dib"))?;
     thread::sleep(moment);
     let ended = child.try_wait().map_err(TaskError::file("wait for", "dib"))?;
     let family = build_traces::family(child.id());
@@ -145,19 +149,13 @@ fn kill_one(scratch: &ScratchBuild, round: u32, rounds: u32, whole: Duration) ->
     )))
 }
 
-fn build(scratch: &ScratchBuild, on_disk: bool) -> std::process::Command {
+fn build(scratch: &ScratchBuild, on_disk: bool) -> Command {
     let mut arguments = vec!["build", "-o", "out/image", "-t", "qcow2"];
     if on_disk {
         arguments.push("--no-tmpfs");
     }
     arguments.push("ubuntu");
-    let mut command = scratch.dib(&arguments);
-    // A killed build's last words are of no interest; one that fails by itself is shown by its status.
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
+    scratch.dib(&arguments)
 }
 
 /// Names what stands under the output's name: the base or the base with something after a dot.

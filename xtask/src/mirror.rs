@@ -234,16 +234,20 @@ fn pack(tar: &Utf8Path, images: &Utf8Path, base: &str) -> Result<(), TaskError> 
     xz.args(["--threads=0", "-3", "--stdout"])
         .stdout(create(&images.join(format!("{base}-root.tar.xz")))?);
     let mut mksquashfs = Command::new("mksquashfs");
+    // A tar's own entry for the root is passed over by mksquashfs, which would leave the root open to everybody.
+    mksquashfs.args([
+        "-",
+        squashfs.as_str(),
+        "-tar",
+        "-root-mode",
+        "0755",
+        "-root-uid",
+        "0",
+        "-root-gid",
+        "0",
+    ]);
     mksquashfs
-        .args([
-            "-",
-            squashfs.as_str(),
-            "-tar",
-            "-comp",
-            "xz",
-            "-no-progress",
-            "-quiet",
-        ])
+        .args(["-comp", "xz", "-no-progress", "-quiet"])
         .stdout(Stdio::null());
 
     let mut children = Vec::new();
@@ -297,6 +301,7 @@ fn sign(mirror: &Utf8Path, images: &Utf8Path) -> Result<(), TaskError> {
     // gpg's agent listens in this directory: its path must stay short enough for a socket.
     let home = tempfile::Builder::new()
         .prefix("gpg")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(TaskError::file("create", "a key directory"))?;
     let home = home.path();

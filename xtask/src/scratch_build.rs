@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
@@ -134,14 +134,23 @@ impl ScratchBuild {
     }
 }
 
-/// Runs a prepared command to its end and fails when it does.
+/// Runs a prepared command to its end and fails when it does; what it printed is shown only then.
 pub(crate) fn succeed(command: &mut Command, what: &str) -> Result<(), TaskError> {
-    let status = command.status().map_err(TaskError::file("run", what))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(TaskError::Check(format!("{what} failed: {status}")))
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(TaskError::file("run", what))?;
+    if output.status.success() {
+        return Ok(());
     }
+    let (printed, said) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    Err(TaskError::Check(format!(
+        "{what} failed: {}\n{printed}{said}",
+        output.status
+    )))
 }
 
 /// The names in a directory, sorted.
