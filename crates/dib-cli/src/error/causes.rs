@@ -1,0 +1,224 @@
+//! Which kind each error of the other crates is, and what the user can do about it.
+
+use std::error::Error;
+use std::io;
+
+use dib_cache::CacheError;
+use dib_core::{DuplicateElement, HookError, PlanError, RunError};
+use dib_image::{Ext4Error, ImageError, OutputError, ToolError};
+use dib_sys::sandbox::SandboxError;
+
+use super::{CliError, ErrorKind};
+
+impl From<PlanError> for CliError {
+    fn from(error: PlanError) -> Self {
+        let kind = match error {
+            PlanError::NoElements | PlanError::InvalidName(_) => ErrorKind::Usage,
+            _ => ErrorKind::Configuration,
+        };
+        let hint = error.hint();
+        Self::new(kind, error).hints(hint)
+    }
+}
+
+impl From<DuplicateElement> for CliError {
+    fn from(error: DuplicateElement) -> Self {
+        Self::new(ErrorKind::Configuration, error)
+    }
+}
+
+impl From<SandboxError> for CliError {
+    fn from(error: SandboxError) -> Self {
+        let kind = match error {
+            SandboxError::Threads { .. } => ErrorKind::Internal,
+            _ => ErrorKind::Unavailable,
+        };
+        let hints = error.hints();
+        Self::new(kind, error).hints(hints)
+    }
+}
+
+impl From<CacheError> for CliError {
+    fn from(error: CacheError) -> Self {
+        let (kind, hint) = cache_kind(&error);
+        with_full_disk(Self::new(kind, error).hints(hint.map(str::to_owned)))
+    }
+}
+
+impl From<HookError> for CliError {
+    fn from(error: HookError) -> Self {
+        let (kind, hint) = hook_kind(&error);
+        with_full_disk(Self::new(kind, error).hints(hint))
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        let (kind, hint) = match &error {
+            RunError::Hook { source, .. } | RunError::Step { source, .. } => hook_kind(source),
+            RunError::UnknownHook { .. } => (ErrorKind::Usage, None),
+            RunError::Shell { .. } => (ErrorKind::Unavailable, None),
+            _ => (ErrorKind::Build, None),
+        };
+        with_full_disk(Self::new(kind, error).hints(hint))
+    }
+}
+
+impl From<ImageError> for CliError {
+    fn from(error: ImageError) -> Self {
+        let kind = match &error {
+            ImageError::Ext4(Ext4Error::TooSmall { .. }) => ErrorKind::Usage,
+            ImageError::Ext4(Ext4Error::Tool(ToolError::Missing { .. } | ToolError::Start { .. })) => {
+                ErrorKind::Unavailable
+            }
+            ImageError::Ext4(Ext4Error::Io { .. }) | ImageError::TreeSize(_) => ErrorKind::InputOutput,
+            ImageError::Ext4(_) => ErrorKind::Build,
+            ImageError::Output(OutputError::Create { .. } | OutputError::NotAFileName(_)) => {
+                ErrorKind::CannotCreate
+            }
+            _ => ErrorKind::InputOutput,
+        };
+        with_full_disk(Self::new(kind, error))
+    }
+}
+
+fn hook_kind(error: &HookError) -> (ErrorKind, Option<String>) {
+    match error {
+        HookError::Cache(error) => {
+            let (kind, hint) = cache_kind(error);
+            (kind, hint.map(str::to_owned))
+        }
+        // What the kernel refused is no fault of the archive.
+        HookError::Extract { source, .. } if kernel_error(source.as_ref()).is_none() => {
+            (ErrorKind::BadData, None)
+        }
+        HookError::Extract { .. } | HookError::Host { .. } => (ErrorKind::InputOutput, None),
+        HookError::Unset { .. } | HookError::Variable { .. } => (ErrorKind::Configuration, None),
+        HookError::Other { hint, .. } => (ErrorKind::Build, hint.clone()),
+        _ => (ErrorKind::Build, None),
+    }
+}
+
+fn cache_kind(error: &CacheError) -> (ErrorKind, Option<&'static str>) {
+    const ONLINE: &str = "leave out --offline and unset DIB_OFFLINE for one build, which fills the cache";
+    const UPDATED: &str = "a mirror that is being updated is consistent again after a while";
+    match error {
+        CacheError::Disk { .. } => (ErrorKind::InputOutput, None),
+        CacheError::InvalidUrl { .. } | CacheError::NameClash { .. } => (ErrorKind::Configuration, None),
+        CacheError::Offline { .. } => (ErrorKind::MissingInput, Some(ONLINE)),
+        CacheError::BadAndOffline { .. } => (ErrorKind::BadData, Some(ONLINE)),
+        CacheError::Client(_) => (ErrorKind::Internal, None),
+        CacheError::InvalidProxy { .. } => (
+            ErrorKind::Usage,
+            Some("the proxy comes from http_proxy or https_proxy"),
+        ),
+        CacheError::NoTrustedCertificates { .. } => (
+            ErrorKind::Unavailable,
+            Some("sudo apt-get install ca-certificates"),
+        ),
+        CacheError::InsecureRedirect { .. } | CacheError::Sums { .. } | CacheError::Signature { .. } => {
+            (ErrorKind::BadData, None)
+        }
+        CacheError::Mismatch { .. } | CacheError::NotListed { .. } => (ErrorKind::BadData, Some(UPDATED)),
+        // The server knows the request and refuses it; the cache tries again what may pass.
+        CacheError::Status { status, .. } if status.starts_with('4') => (ErrorKind::MissingInput, None),
+        _ => (ErrorKind::TryAgain, None),
+    }
+}
+
+/// Says so when the cause of it all is a full disk.
+fn with_full_disk(error: CliError) -> CliError {
+    if kernel_error(error.source.as_ref()).is_some_and(|kernel| kernel.kind() == io::ErrorKind::StorageFull) {
+        let hint = "the file system is full; TMP_DIR names another place to build in, DIB_IMAGE_CACHE one for the cache";
+        return CliError {
+            kind: ErrorKind::InputOutput,
+            ..error
+        }
+        .hint(hint);
+    }
+    error
+}
+
+/// Returns what the kernel said, where that is at the end of it all.
+fn kernel_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io_error) = error.downcast_ref::<io::Error>()
+            && io_error.raw_os_error().is_some()
+        {
+            return Some(io_error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_keeps_its_kind_through_a_hook() {
+        let check = |error: CacheError, kind| {
+            let error = CliError::from(HookError::from(error));
+            assert_eq!(error.kind(), kind, "{}", error.render());
+        };
+        let url = || "http://example.org/x".to_owned();
+        check(CacheError::Offline { url: url() }, ErrorKind::MissingInput);
+        check(
+            CacheError::Status {
+                url: url(),
+                status: "404 Not Found".to_owned(),
+            },
+            ErrorKind::MissingInput,
+        );
+        check(
+            CacheError::Status {
+                url: url(),
+                status: "503 Service Unavailable".to_owned(),
+            },
+            ErrorKind::TryAgain,
+        );
+        check(
+            CacheError::NotListed {
+                name: "x".to_owned(),
+                sums_url: url(),
+            },
+            ErrorKind::BadData,
+        );
+        check(
+            CacheError::Cut {
+                url: url(),
+                received: 1,
+                expected: 2,
+            },
+            ErrorKind::TryAgain,
+        );
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let source = io::Error::from_raw_os_error(nix::libc::ENOSPC);
+        let error = CliError::from(HookError::Host {
+            action: "write",
+            path: "/a".to_owned(),
+            source,
+        });
+        assert_eq!(error.kind(), ErrorKind::InputOutput);
+        assert!(error.render().contains("TMP_DIR"), "{}", error.render());
+    }
+
+    #[test]
+    fn hints_of_plans_and_hooks_are_shown() {
+        let error = CliError::from(PlanError::NoElements);
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(
+            error.render().contains("\n  hint: name at least a distribution"),
+            "{}",
+            error.render()
+        );
+        let error = CliError::from(HookError::with_hint("no shell", "add one"));
+        assert_eq!(error.render(), "error: no shell\n  hint: add one\n");
+        assert_eq!(error.kind(), ErrorKind::Build);
+    }
+}

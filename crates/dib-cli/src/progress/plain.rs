@@ -1,0 +1,304 @@
+//! A build as a plain log.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use dib_core::{BreakPoint, HookTiming, Observer, Phase, PhaseProfile, PlannedHook};
+use indicatif::BinaryBytes;
+
+use super::throttle::Throttle;
+use super::{Display, plain_text, profile};
+use crate::log::LogSink;
+
+/// Shows a build as lines.
+pub(crate) struct LogProgress {
+    sink: Arc<LogSink>,
+    works: Mutex<BTreeMap<String, Work>>,
+}
+
+/// Something that works through bytes.
+struct Work {
+    done: u64,
+    total: u64,
+    began: Instant,
+    throttle: Throttle,
+}
+
+impl LogProgress {
+    pub(crate) fn new(sink: Arc<LogSink>) -> Self {
+        Self {
+            sink,
+            works: Mutex::default(),
+        }
+    }
+
+    fn works(&self) -> MutexGuard<'_, BTreeMap<String, Work>> {
+        self.works.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins with a work, unless it is under way.
+    fn begin(&self, title: &str, done: u64, total: u64) {
+        let mut works = self.works();
+        if works.contains_key(title) {
+            return;
+        }
+        let began = Instant::now();
+        works.insert(
+            title.to_owned(),
+            Work {
+                done,
+                total,
+                began,
+                throttle: Throttle::started_at(began),
+            },
+        );
+        match total {
+            0 => self.sink.detail(title),
+            total => self.sink.detail(&format!("{title}: {}", BinaryBytes(total))),
+        }
+    }
+
+    fn advance(&self, title: &str, how_far: impl FnOnce(&Work) -> (u64, u64)) {
+        let mut works = self.works();
+        let Some(work) = works.get_mut(title) else { return };
+        (work.done, work.total) = how_far(work);
+        if !work.throttle.passes(work.done, work.total, Instant::now()) || work.done == work.total {
+            return;
+        }
+        let done = BinaryBytes(work.done);
+        match work.done.saturating_mul(100).checked_div(work.total) {
+            Some(percent) => self.sink.detail(&format!("{title}: {percent} % ({done})")),
+            None => self.sink.detail(&format!("{title}: {done}")),
+        }
+    }
+
+    fn end(&self, title: &str) {
+        if let Some(work) = self.works().remove(title) {
+            match work.done {
+                0 => self.sink.detail(&format!("{title}: done")),
+                done => {
+                    let seconds = work.began.elapsed().as_secs_f64();
+                    self.sink
+                        .detail(&format!("{title}: done, {} in {seconds:.1} s", BinaryBytes(done)));
+                }
+            }
+        }
+    }
+}
+
+fn download(name: &str) -> String {
+    format!("downloading {name}")
+}
+
+fn extraction(archive: &str) -> String {
+    format!("extracting {archive}")
+}
+
+impl Display for LogProgress {
+    fn step_advanced(&self, name: &str, done: u64, total: u64) {
+        self.begin(name, done, total);
+        self.advance(name, |_| (done, total));
+    }
+
+    fn step_finished(&self, name: &str) {
+        self.end(name);
+    }
+
+    fn finish(&self) {}
+}
+
+impl Observer for LogProgress {
+    fn phase_started(&self, phase: Phase, hooks: usize) {
+        if hooks > 0 {
+            self.sink.detail(&format!(
+                "phase {phase}: {hooks} {}",
+                if hooks == 1 { "hook" } else { "hooks" }
+            ));
+        }
+    }
+
+    fn hook_started(&self, hook: &PlannedHook) {
+        self.sink.detail(&format!(
+            "running {}.d/{} of {}",
+            hook.phase, hook.name, hook.element
+        ));
+    }
+
+    fn output(&self, line: &str) {
+        self.sink.detail(&plain_text(line));
+    }
+
+    fn extracting(&self, archive: &str, read: u64, total: u64) {
+        let title = extraction(archive);
+        self.begin(&title, read, total);
+        self.advance(&title, |_| (read, total));
+    }
+
+    fn hook_finished(&self, _timing: &HookTiming) {
+        let extractions: Vec<_> = self
+            .works()
+            .keys()
+            .filter(|title| title.starts_with("extracting "))
+            .cloned()
+            .collect();
+        for title in extractions {
+            self.end(&title);
+        }
+    }
+
+    fn phase_finished(&self, profile: &PhaseProfile) {
+        self.sink.line(&profile::table(profile));
+    }
+
+    fn stopping_at(&self, point: BreakPoint) {
+        self.sink.line(&format!("stopped at {point}"));
+    }
+
+    fn resuming(&self) {
+        self.sink.line("resuming");
+    }
+}
+
+impl dib_cache::Progress for LogProgress {
+    fn started(&self, name: &str, total: Option<u64>, resumed_at: u64) {
+        let title = download(name);
+        // A retry starts anew.
+        self.works().remove(&title);
+        self.begin(&title, resumed_at, total.unwrap_or(0));
+    }
+
+    fn advanced(&self, name: &str, bytes: u64) {
+        self.advance(&download(name), |work| (work.done + bytes, work.total));
+    }
+
+    fn finished(&self, name: &str) {
+        self.end(&download(name));
+    }
+
+    fn waiting_for_lock(&self, name: &str, holder: &str) {
+        self.sink
+            .line(&format!("waiting for {holder}, which works on {name}"));
+    }
+
+    fn retrying(&self, name: &str, attempt: u32, reason: &str) {
+        self.sink
+            .line(&format!("trying {name} again, attempt {attempt}: {reason}"));
+    }
+
+    fn warning(&self, message: &str) {
+        self.sink.line(&format!("warning: {message}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dib_cache::Progress;
+
+    use super::*;
+    use crate::log::Timestamps;
+    use crate::log::tests::Recorded;
+
+    fn check(show: impl FnOnce(&LogProgress), expected: &[&str]) {
+        let recorded = Recorded::default();
+        let sink = LogSink::open(recorded.screen(Timestamps::Omitted), None).unwrap();
+        show(&LogProgress::new(Arc::new(sink)));
+        // How long it took is not what the test is about.
+        let text = recorded.text();
+        let lines: Vec<_> = text
+            .lines()
+            .map(|line| line.split(" in ").next().unwrap())
+            .collect();
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_download_is_told_by_tenths() {
+        check(
+            |progress| {
+                progress.started("root.tar.xz", Some(100 << 20), 0);
+                for _ in 0..100 {
+                    progress.advanced("root.tar.xz", 1 << 20);
+                }
+                progress.finished("root.tar.xz");
+            },
+            &[
+                "downloading root.tar.xz: 100.00 MiB",
+                "downloading root.tar.xz: 10 % (10.00 MiB)",
+                "downloading root.tar.xz: 20 % (20.00 MiB)",
+                "downloading root.tar.xz: 30 % (30.00 MiB)",
+                "downloading root.tar.xz: 40 % (40.00 MiB)",
+                "downloading root.tar.xz: 50 % (50.00 MiB)",
+                "downloading root.tar.xz: 60 % (60.00 MiB)",
+                "downloading root.tar.xz: 70 % (70.00 MiB)",
+                "downloading root.tar.xz: 80 % (80.00 MiB)",
+                "downloading root.tar.xz: 90 % (90.00 MiB)",
+                "downloading root.tar.xz: done, 100.00 MiB",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_download_of_unknown_length_and_its_troubles_are_told() {
+        check(
+            |progress| {
+                progress.waiting_for_lock("SHA256SUMS", "process 7 on build1");
+                progress.started("SHA256SUMS", None, 0);
+                progress.advanced("SHA256SUMS", 10);
+                progress.retrying("SHA256SUMS", 2, "connection reset");
+                progress.started("SHA256SUMS", None, 10);
+                progress.advanced("SHA256SUMS", 20);
+                progress.finished("SHA256SUMS");
+                progress.warning("unverified");
+            },
+            &[
+                "waiting for process 7 on build1, which works on SHA256SUMS",
+                "downloading SHA256SUMS",
+                "trying SHA256SUMS again, attempt 2: connection reset",
+                "downloading SHA256SUMS",
+                "downloading SHA256SUMS: done, 30 B",
+                "warning: unverified",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_phase_is_told_hook_by_hook() {
+        let hook = PlannedHook {
+            phase: Phase::Root,
+            name: "10-cache".parse().unwrap(),
+            element: "ubuntu".parse().unwrap(),
+            function: |_| Ok(()),
+        };
+        let timing = HookTiming {
+            hook: "10-cache".to_owned(),
+            element: "ubuntu".parse().unwrap(),
+            seconds: 1.0,
+        };
+        check(
+            |progress| {
+                progress.phase_started(Phase::Root, 1);
+                progress.hook_started(&hook);
+                progress.extracting("root.tar.gz", 0, 4096);
+                progress.output("0%\r100%");
+                progress.extracting("root.tar.gz", 4096, 4096);
+                progress.hook_finished(&timing);
+                progress.phase_finished(&PhaseProfile {
+                    phase: Phase::Root,
+                    seconds: 1.0,
+                    hooks: vec![timing.clone()],
+                });
+                progress.phase_started(Phase::Finalise, 0);
+            },
+            &[
+                "phase root: 1 hook",
+                "running root.d/10-cache of ubuntu",
+                "extracting root.tar.gz: 4.00 KiB",
+                "100%",
+                "extracting root.tar.gz: done, 4.00 KiB",
+                "phase root took 1.0 s",
+                "     1.000 s  10-cache  ubuntu",
+            ],
+        );
+    }
+}
