@@ -10,6 +10,7 @@ use crate::mirror::{self, MakeMirror};
 use crate::needs;
 use crate::progress;
 use crate::report;
+use crate::scratch_build;
 use crate::static_server;
 use crate::task_error::TaskError;
 use crate::workspace::Workspace;
@@ -28,6 +29,18 @@ pub(crate) struct BuildImage {
     /// Options for `dib build`.
     #[arg(last = true)]
     dib_options: Vec<String>,
+}
+
+impl BuildImage {
+    /// The build without elements named, with options for `dib build`.
+    pub(crate) fn of_ubuntu_with(dib_options: &[&str]) -> Self {
+        let dib_options = dib_options.iter().map(|&option| option.to_owned()).collect();
+        Self {
+            mirror: None,
+            elements: Vec::new(),
+            dib_options,
+        }
+    }
 }
 
 /// Runs the command.
@@ -89,6 +102,16 @@ pub(crate) fn build_dib(workspace: &Workspace) -> Result<Utf8PathBuf, TaskError>
         .quiet()
         .run()?;
     Ok(workspace.target.join("release/dib"))
+}
+
+/// Finds the root file system that the local mirror publishes as tar.gz.
+pub(crate) fn local_archive(workspace: &Workspace) -> Result<Utf8PathBuf, TaskError> {
+    let images = workspace.target.join("mirror/noble/current");
+    let name = scratch_build::names_in(&images)?
+        .into_iter()
+        .find(|name| name.ends_with("-root.tar.gz"));
+    name.map(|name| images.join(name))
+        .ok_or_else(|| TaskError::Check(format!("no root.tar.gz in {images}")))
 }
 
 /// A mirror that is being served, and what `dib` must be told to use it.

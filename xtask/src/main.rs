@@ -13,8 +13,11 @@
 )]
 
 mod apt_sources;
+mod bench;
 mod build_image;
 mod build_traces;
+mod ci;
+mod image_checks;
 mod kill_test;
 mod mirror;
 mod needs;
@@ -26,6 +29,7 @@ mod serve;
 mod static_server;
 mod task_error;
 mod test;
+mod tests_as_user;
 mod tidy;
 mod workspace;
 
@@ -53,6 +57,8 @@ enum Task {
     Test(test::Test),
     Tidy(tidy::Tidy),
     KillTest(kill_test::KillTest),
+    Bench(bench::Bench),
+    Ci(ci::Ci),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +67,8 @@ fn main() -> ExitCode {
         Task::Mirror(task) => mirror::mirror(&task),
         Task::Serve(task) => serve::serve(&task),
         Task::Test(task) => test::test(&task),
+        Task::Bench(task) => bench::bench(&task),
+        Task::Ci(task) => ci::ci(&task),
         Task::KillTest(task) => kill_test::kill_test(&task),
         Task::Tidy(task) => tidy::tidy(&task),
     };

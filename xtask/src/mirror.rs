@@ -66,6 +66,7 @@ struct Recipe {
     release: String,
     suite: String,
     arch: String,
+    packages: &'static str,
     sources: Vec<String>,
     apt_options: Vec<String>,
 }
@@ -73,10 +74,11 @@ struct Recipe {
 impl Recipe {
     fn inputs(&self) -> String {
         format!(
-            "layout 2\nrelease {}\nsuite {}\narch {}\npackages {PACKAGES}\n{}\n{}\n",
+            "layout 2\nrelease {}\nsuite {}\narch {}\npackages {}\n{}\n{}\n",
             self.release,
             self.suite,
             self.arch,
+            self.packages,
             self.sources.join("\n"),
             self.apt_options.join("\n")
         )
@@ -113,6 +115,12 @@ pub(crate) fn mirror(options: &MakeMirror) -> Result<(), TaskError> {
     Ok(())
 }
 
+/// Makes a root file system with other packages, as an uncompressed tar, from this host's own sources.
+pub(crate) fn host_root_file_system(packages: &'static str, tar: &Utf8Path) -> Result<(), TaskError> {
+    let recipe = recipe(&MakeMirror::with_defaults(tar))?;
+    bootstrap(&Recipe { packages, ..recipe }, tar)
+}
+
 fn recipe(options: &MakeMirror) -> Result<Recipe, TaskError> {
     let shell = Shell::new()?;
     let arch = match &options.arch {
@@ -137,12 +145,14 @@ fn recipe(options: &MakeMirror) -> Result<Recipe, TaskError> {
         )));
     }
     let dump = cmd!(shell, "apt-config dump").quiet().read()?;
+    let apt_options = apt_options(&dump);
     Ok(Recipe {
         release: options.release.clone(),
         suite,
         arch,
+        packages: PACKAGES,
         sources,
-        apt_options: apt_options(&dump),
+        apt_options,
     })
 }
 
@@ -204,7 +214,11 @@ fn bootstrap(recipe: &Recipe, tar: &Utf8Path) -> Result<(), TaskError> {
     shell.set_var("PATH", needs::path_with_administrators_programs());
     let mode = if needs::is_root() { "root" } else { "unshare" };
     let Recipe {
-        suite, arch, sources, ..
+        suite,
+        arch,
+        packages,
+        sources,
+        ..
     } = recipe;
     let apt_options = recipe
         .apt_options
@@ -215,7 +229,7 @@ fn bootstrap(recipe: &Recipe, tar: &Utf8Path) -> Result<(), TaskError> {
     let no_traces = r#"--customize-hook=rm "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap""#;
     cmd!(
         shell,
-        "mmdebstrap --quiet --mode={mode} --variant=minbase --format=tar --architectures={arch} --include={PACKAGES}
+        "mmdebstrap --quiet --mode={mode} --variant=minbase --format=tar --architectures={arch} --include={packages}
             --dpkgopt=force-unsafe-io {apt_options...} {capability} {no_traces} {suite} {tar} {sources...}"
     )
     .quiet()
@@ -359,6 +373,7 @@ mod tests {
             release: "noble".to_owned(),
             suite: suite.to_owned(),
             arch: "amd64".to_owned(),
+            packages: PACKAGES,
             sources: vec!["deb http://a.example.org x main".to_owned()],
             apt_options: Vec::new(),
         };

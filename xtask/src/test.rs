@@ -15,6 +15,15 @@ pub(crate) struct Test {
     arguments: Vec<String>,
 }
 
+impl Test {
+    /// Every test, as cargo runs them by itself.
+    pub(crate) fn without_arguments() -> Self {
+        Self {
+            arguments: Vec::new(),
+        }
+    }
+}
+
 /// Runs the command; what it prints last is what the tests print.
 pub(crate) fn test(options: &Test) -> Result<(), TaskError> {
     needs::meet(&needs::of_tests())?;
