@@ -2,7 +2,13 @@
 
 pub mod error;
 pub mod log;
+pub mod pipeline;
 pub mod progress;
+
+mod hook_scripts;
+mod images;
+mod report;
+mod workspace;
 
 pub use error::{CliError, ErrorKind};
 pub use log::{ConsoleOptions, Loudness, Stream, Timestamps};

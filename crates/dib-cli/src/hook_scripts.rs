@@ -1,0 +1,137 @@
+//! The hooks of a build as files: what `$TMP_HOOKS_PATH` holds, so that a person at a break point can run one again.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Mutex;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use dib_cache::Cache;
+use dib_core::variables::Origin;
+use dib_core::{Build, HookName, ImageSpec, Journal, Phase, Plan, Registry, SandboxMachine, Variables};
+use dib_sys::TargetRoot;
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::open_cache;
+use crate::{CliError, Console, ErrorKind};
+
+/// Names the file that tells a hook's script about its build.
+pub(crate) const STATE_VARIABLE: &str = "DIB_BUILD_STATE";
+
+/// What a hook run by itself needs to know of its build; the plan is made of it again.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    spec: ImageSpec,
+    tree: Utf8PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+/// Writes, for each phase, a directory with an executable for each hook, which runs that hook again.
+pub(crate) fn write(directory: &Utf8Path, plan: &Plan<'_>) -> io::Result<()> {
+    let program = Utf8PathBuf::try_from(std::env::current_exe()?).map_err(io::Error::other)?;
+    for phase in Phase::ALL {
+        let mut hooks = plan.hooks_of(phase).peekable();
+        if hooks.peek().is_none() {
+            continue;
+        }
+        let phase_directory = directory.join(format!("{phase}.d"));
+        fs::create_dir(&phase_directory)?;
+        for hook in hooks {
+            // Names of phases and hooks need no quotes; a program's path may.
+            let script = format!(
+                "#!/bin/sh\nexec {} hook {phase} {}\n",
+                quoted(program.as_str()),
+                hook.name
+            );
+            let mut file = fs::File::options()
+                .write(true)
+                .create_new(true)
+                .mode(0o755)
+                .open(phase_directory.join(hook.name.as_str()))?;
+            io::Write::write_all(&mut file, script.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the file that tells hooks' scripts about their build.
+pub(crate) fn write_state(
+    path: &Utf8Path,
+    plan: &Plan<'_>,
+    tree: &Utf8Path,
+    variables: &Variables,
+) -> io::Result<()> {
+    let set_by_build = variables
+        .iter()
+        .filter(|(_, _, origin)| **origin == Origin::Build);
+    let state = State {
+        spec: plan.spec().clone(),
+        tree: tree.to_owned(),
+        variables: set_by_build
+            .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
+            .collect(),
+    };
+    fs::write(path, serde_json::to_vec(&state)?)
+}
+
+/// Runs one hook of the build under way again, from a shell at one of its break points.
+///
+/// # Errors
+/// When this is no such shell, or when the hook fails.
+pub(crate) fn run(
+    registry: &Registry,
+    state: Option<&str>,
+    phase: Phase,
+    name: &HookName,
+    console: &Console,
+) -> Result<(), CliError> {
+    let path = state.ok_or_else(|| {
+        CliError::new(
+            ErrorKind::Usage,
+            "a hook runs by itself only in the shell of a break point",
+        )
+        .hint("set break=before-root for a build; its shell finds the hooks in $TMP_HOOKS_PATH")
+    })?;
+    let state: State = fs::read(path)
+        .and_then(|bytes| Ok(serde_json::from_slice(&bytes)?))
+        .map_err(|error| {
+            CliError::new(ErrorKind::InputOutput, error).hint(format!("{path} tells about the build"))
+        })?;
+    let plan = Plan::resolve(registry, &state.spec)?;
+    let target =
+        TargetRoot::open(&state.tree).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+    let cache: Cache = open_cache(&state.spec, console)?;
+    let follower = console.clone();
+    let journal = Journal::followed_by(move |entry| follower.follow(entry));
+    let mut variables = plan.variables().clone();
+    for (name, value) in &state.variables {
+        variables.set(name, value, Origin::Build);
+    }
+    let build = Build {
+        plan: &plan,
+        variables,
+        target: &target,
+        machine: &SandboxMachine,
+        cache: &cache,
+        journal: &journal,
+        observer: console,
+        device_nodes: Mutex::default(),
+    };
+    build.run_hook(phase, name)?;
+    Ok(())
+}
+
+/// Quotes a word for the shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        assert_eq!(quoted("/opt/my dib/it's"), "'/opt/my dib/it'\\''s'");
+    }
+}

@@ -1,0 +1,139 @@
+//! From what the user wants to what `dib-image` writes.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use dib_core::{Build, ChecksumKind, Compression, ExistingOutput, ImageType, OutputSpec};
+use dib_image::{
+    ByteSize, Checksums, DiskSpec, Event, Existing, FileSystemSpec, ImageFormat, ImageSize, Output,
+    Qcow2Options, WrittenImage, write_images,
+};
+
+use crate::workspace::BuildDirectory;
+use crate::{CliError, Console, ErrorKind, Step};
+
+/// Says what the disk shall be like.
+///
+/// # Errors
+/// When the label is none.
+pub(crate) fn disk_spec(output: &OutputSpec) -> Result<DiskSpec, CliError> {
+    let label = output
+        .root_label
+        .parse()
+        .map_err(|error: dib_image::disk_spec::InvalidLabel| {
+            CliError::new(ErrorKind::Usage, error).hint("--root-label and ROOT_LABEL name the label")
+        })?;
+    let size = output.size.map_or(ImageSize::Fitting, |bytes| {
+        ImageSize::Exact(ByteSize::from_bytes(bytes))
+    });
+    let root = FileSystemSpec {
+        label,
+        journal: ByteSize::from_mib(output.journal_mib),
+        ..FileSystemSpec::default()
+    };
+    Ok(DiskSpec { size, root })
+}
+
+/// Writes the images of a build whose tree is final.
+///
+/// # Errors
+/// When one can't be written; then none is.
+pub(crate) fn write(
+    build: &Build<'_>,
+    disk: &DiskSpec,
+    directory: &BuildDirectory,
+    console: &Console,
+) -> Result<Vec<WrittenImage>, CliError> {
+    let output = &build.plan.spec().output;
+    let outputs: Vec<Output> = output
+        .types
+        .iter()
+        .map(|image_type| one(output, *image_type))
+        .collect();
+    let mut shown = Shown { console, step: None };
+    let nodes = build.device_nodes();
+    let images = write_images(
+        &directory.tree(),
+        &nodes,
+        disk,
+        &outputs,
+        &directory.scratch(),
+        &mut |event| {
+            shown.event(&event);
+        },
+    )?;
+    Ok(images)
+}
+
+/// Returns the directory that an output stands in.
+pub(crate) fn output_directory(base: &Utf8Path) -> &Utf8Path {
+    base.parent()
+        .filter(|parent| !parent.as_str().is_empty())
+        .unwrap_or(Utf8Path::new("."))
+}
+
+fn one(output: &OutputSpec, image_type: ImageType) -> Output {
+    Output {
+        path: Utf8PathBuf::from(format!("{}.{image_type}", output.base)),
+        format: format(output, image_type),
+        checksums: Checksums {
+            md5: output.checksums.contains(&ChecksumKind::Md5),
+            sha256: output.checksums.contains(&ChecksumKind::Sha256),
+        },
+        existing: match output.existing {
+            ExistingOutput::Renamed => Existing::Rename,
+            ExistingOutput::Replaced => Existing::Overwrite,
+        },
+    }
+}
+
+fn format(output: &OutputSpec, image_type: ImageType) -> ImageFormat {
+    match image_type {
+        ImageType::Tar => ImageFormat::Tar,
+        ImageType::Raw => ImageFormat::Raw,
+        ImageType::Qcow2 => ImageFormat::Qcow2(Qcow2Options {
+            compression: match output.compression {
+                Compression::Compressed => dib_image::Compression::default(),
+                Compression::Uncompressed => dib_image::Compression::None,
+            },
+            ..Qcow2Options::default()
+        }),
+    }
+}
+
+/// Shows how far the writing is.
+struct Shown<'c> {
+    console: &'c Console,
+    step: Option<Step>,
+}
+
+impl Shown<'_> {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::MakingFileSystem { size } => {
+                self.step = Some(self.console.step(&format!("making the file system ({size})")));
+            }
+            Event::Writing { path, .. } => self.step = Some(self.console.step(&format!("writing {path}"))),
+            Event::Progress { done, total, .. } => {
+                if let Some(step) = &self.step {
+                    step.advance_to(*done, *total);
+                }
+            }
+            Event::SkippedSocket { path, socket } => {
+                self.console
+                    .say(&format!("left the socket {} out of {path}", socket.display()));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outputs_directory_is_never_empty() {
+        assert_eq!(output_directory("image".into()), ".");
+        assert_eq!(output_directory("out/image".into()), "out");
+        assert_eq!(output_directory("/image".into()), "/");
+    }
+}

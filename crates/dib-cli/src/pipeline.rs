@@ -1,0 +1,221 @@
+//! The way of a build: plan, sandbox, phases, images. One direction, no going back.
+
+use std::io::Write as _;
+use std::sync::Mutex;
+
+use camino::Utf8PathBuf;
+use dib_cache::{Cache, Proxies};
+use dib_core::variables::Origin;
+use dib_core::{Build, Freshness, ImageSpec, Journal, Plan, Registry, SandboxMachine, Variables};
+use dib_image::{DiskSpec, WrittenImage};
+use dib_sys::TargetRoot;
+use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
+
+use crate::workspace::{self, BuildDirectory};
+use crate::{CliError, Console, ConsoleOptions, ErrorKind, Stream, hook_scripts, images, report};
+
+/// Builds an image.
+///
+/// The build runs in a sandbox; this process only waits for it, and removes what it leaves however it ends.
+///
+/// # Errors
+/// When no plan can be made, when there can be no sandbox, or when the build fails or is interrupted. What went wrong
+/// in the sandbox has been shown by then, and the error only carries its exit code.
+pub fn build(registry: &Registry, spec: &ImageSpec, console: &ConsoleOptions) -> Result<(), CliError> {
+    let plan = Plan::resolve(registry, spec)?;
+    let disk = images::disk_spec(&spec.output)?;
+    let directory = BuildDirectory::create(&workspace::parent_directory(spec))?;
+    let result = in_sandbox(|| match console.open() {
+        Ok(console) => build_and_clear(&plan, &disk, &directory, &console),
+        Err(error) => shown(&error),
+    });
+    if !directory.is_cleared() {
+        in_sandbox(|| directory.clear().map_or_else(|error| shown(&error), |()| 0))?;
+    }
+    if result.is_err() {
+        // The build is over, so what it left unfinished is nobody's. What can't be removed now is the next build's.
+        let _ = dib_image::remove_leftovers(images::output_directory(&spec.output.base));
+    }
+    directory.remove()?;
+    result
+}
+
+/// Removes directories whose files may belong to subordinate users.
+///
+/// # Errors
+/// When one can't be removed.
+pub(crate) fn remove_in_sandbox(directories: &[Utf8PathBuf]) -> Result<(), CliError> {
+    in_sandbox(|| {
+        let remove = |directory: &Utf8PathBuf| {
+            std::fs::remove_dir_all(directory).map_err(|error| {
+                CliError::new(ErrorKind::InputOutput, error).hint(format!("remove {directory} by hand"))
+            })
+        };
+        directories
+            .iter()
+            .try_for_each(remove)
+            .map_or_else(|error| shown(&error), |()| 0)
+    })
+}
+
+/// Runs `body` in a sandbox. It shows its own errors and returns an exit code.
+fn in_sandbox(body: impl FnOnce() -> u8) -> Result<(), CliError> {
+    match run_in_sandbox(&SandboxOptions::default(), body)? {
+        ExitReport::Exited(0) => Ok(()),
+        ExitReport::Exited(code) => Err(CliError::reported(code)),
+        ExitReport::Killed(signal) => {
+            let message = format!("the build was killed by signal {signal} in its sandbox");
+            Err(CliError::new(ErrorKind::Build, message)
+                .hint("the kernel kills for want of memory; --no-tmpfs needs less"))
+        }
+        ExitReport::Interrupted(signal) => Err(CliError::interrupted(signal)),
+        _ => Err(CliError::new(
+            ErrorKind::Internal,
+            "the sandbox ended in an unknown way",
+        )),
+    }
+}
+
+/// Shows an error where there is no console, and returns its exit code.
+fn shown(error: &CliError) -> u8 {
+    // Nobody is left to tell when standard error is closed.
+    let _ = Stream::Stderr.writer().write_all(error.render().as_bytes());
+    error.kind().exit_code()
+}
+
+fn build_and_clear(plan: &Plan<'_>, disk: &DiskSpec, directory: &BuildDirectory, console: &Console) -> u8 {
+    let spec = plan.spec();
+    remove_leftovers(spec, console);
+    let result = directory.prepare(spec).and_then(|in_memory| {
+        let place = if in_memory { "in memory" } else { "on disk" };
+        console.say(&format!(
+            "building {} in {} ({place})",
+            spec.elements.join(" "),
+            directory.path()
+        ));
+        let result = build_in_sandbox(plan, disk, directory, console);
+        if !in_memory {
+            // A failure to clear shows from outside, where it is tried once more.
+            let _ = directory.clear();
+        }
+        result
+    });
+    console.finish();
+    result.map_or_else(
+        |error| {
+            console.say(error.render().trim_end());
+            error.kind().exit_code()
+        },
+        |()| 0,
+    )
+}
+
+fn build_in_sandbox(
+    plan: &Plan<'_>,
+    disk: &DiskSpec,
+    directory: &BuildDirectory,
+    console: &Console,
+) -> Result<(), CliError> {
+    let spec = plan.spec();
+    let variables = variables(plan, directory);
+    let state = directory.path().join("state.json");
+    hook_scripts::write(&directory.hooks(), plan)
+        .and_then(|()| hook_scripts::write_state(&state, plan, &directory.tree(), &variables))
+        .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+    let target =
+        TargetRoot::open(&directory.tree()).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+    let journal = journal(spec, console);
+    let cache = open_cache(spec, console)?;
+    let build = Build {
+        plan,
+        variables,
+        target: &target,
+        machine: &SandboxMachine,
+        cache: &cache,
+        journal: &journal,
+        observer: console,
+        device_nodes: Mutex::default(),
+    };
+    let phases = build.run_phases()?;
+    let images = images::write(&build, disk, directory, console)?;
+    report::write(
+        &spec.output.base,
+        &phases,
+        &images,
+        &journal.entries(),
+        &build.variables,
+    )
+    .map_err(|error| CliError::new(ErrorKind::InputOutput, error).hint("the images are complete"))?;
+    for image in &images {
+        announce(image, console);
+    }
+    Ok(())
+}
+
+/// Removes what killed builds have left, here and beside the output.
+fn remove_leftovers(spec: &ImageSpec, console: &Console) {
+    let mut removed = workspace::remove_leftovers(&workspace::parent_directory(spec));
+    // What can't be removed must not stop this build.
+    removed
+        .extend(dib_image::remove_leftovers(images::output_directory(&spec.output.base)).unwrap_or_default());
+    for path in removed {
+        console.say(&format!("removed {path}, which a killed build has left"));
+    }
+}
+
+/// Returns the plan's variables with those that are known now.
+fn variables(plan: &Plan<'_>, directory: &BuildDirectory) -> Variables {
+    let mut variables = plan.variables().clone();
+    let (tree, hooks) = (directory.tree(), directory.hooks());
+    for (name, value) in [
+        ("TARGET_ROOT", tree.as_path()),
+        ("TMP_MOUNT_PATH", tree.as_path()),
+        ("TMP_BUILD_DIR", directory.path()),
+        ("TMP_HOOKS_PATH", hooks.as_path()),
+        (hook_scripts::STATE_VARIABLE, &directory.path().join("state.json")),
+    ] {
+        variables.set(name, value.as_str(), Origin::Build);
+    }
+    variables
+}
+
+fn journal(spec: &ImageSpec, console: &Console) -> Journal {
+    if spec.trace == 0 {
+        return Journal::new();
+    }
+    let console = console.clone();
+    Journal::followed_by(move |entry| console.follow(entry))
+}
+
+/// Opens the image cache as the spec wants it.
+pub(crate) fn open_cache(spec: &ImageSpec, console: &Console) -> Result<Cache, CliError> {
+    let proxy = |names: [&str; 2]| {
+        let mut values = names.iter().filter_map(|name| spec.variables.get(*name));
+        values.find(|value| !value.is_empty()).cloned()
+    };
+    let proxies = Proxies {
+        http: proxy(["http_proxy", "HTTP_PROXY"]),
+        https: proxy(["https_proxy", "HTTPS_PROXY"]),
+        no_proxy: proxy(["no_proxy", "NO_PROXY"]),
+    };
+    let cache = Cache::open(&spec.image_cache)?
+        .with_proxies(proxies)
+        .with_progress(console.cache_progress());
+    Ok(match spec.freshness {
+        Freshness::Checked => cache,
+        Freshness::Unchecked => cache.offline(),
+    })
+}
+
+fn announce(image: &WrittenImage, console: &Console) {
+    if let Some(old) = &image.old_renamed_to {
+        console.say(&format!("an older image is now {old}"));
+    }
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    console.say(&format!(
+        "image {}: {} MiB, of which {} MiB are allocated",
+        image.path,
+        mib(image.size),
+        mib(image.allocated)
+    ));
+}
