@@ -321,6 +321,6 @@ impl Cached {
             && self
                 .sidecar
                 .as_ref()
-                .is_some_and(|sidecar| sidecar.validated_at >= time)
+                .is_some_and(|sidecar| sidecar.validated_at > time)
     }
 }

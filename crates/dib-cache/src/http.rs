@@ -168,9 +168,9 @@ mod tests {
         Url::parse(text).expect("a URL")
     }
 
-    fn check(from: &str, to: &str, hop: usize, expected: Option<RefusedRedirect>) {
+    fn check(from: &str, to: &str, hop: usize, expected: Option<&RefusedRedirect>) {
         assert_eq!(
-            refuse_redirect(&url(from), &url(to), hop),
+            refuse_redirect(&url(from), &url(to), hop).as_ref(),
             expected,
             "{from} to {to}, hop {hop}"
         );
@@ -182,20 +182,16 @@ mod tests {
         check(plain, plain, 1, None);
         check(plain, encrypted, 1, None);
         check(encrypted, encrypted, 10, None);
-        check(
-            encrypted,
-            plain,
-            1,
-            Some(RefusedRedirect::Insecure {
-                from: encrypted.into(),
-                to: plain.into(),
-            }),
-        );
+        let insecure = RefusedRedirect::Insecure {
+            from: encrypted.into(),
+            to: plain.into(),
+        };
+        check(encrypted, plain, 1, Some(&insecure));
         check(
             plain,
             plain,
             11,
-            Some(RefusedRedirect::TooMany { to: plain.into() }),
+            Some(&RefusedRedirect::TooMany { to: plain.into() }),
         );
     }
 

@@ -42,9 +42,7 @@ impl Cache {
         let _lock = self.lock(&download.cached_as)?;
         let cached = self.cached_pair(&pair)?;
         let verified = match cached {
-            Some(Ok(cached))
-                if self.offline || (route == Route::Usual && cached.validated_at >= asked_at) =>
-            {
+            Some(Ok(cached)) if self.offline || (route == Route::Usual && cached.validated_at > asked_at) => {
                 (cached.content, Origin::Cached)
             }
             Some(Err(error)) if self.offline => return Err(error),

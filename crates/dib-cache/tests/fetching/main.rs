@@ -1,0 +1,10 @@
+//! The cache against a server on loopback that misbehaves as told.
+
+mod downloads;
+mod failures;
+mod mismatches;
+mod processes;
+mod server;
+mod setup;
+mod signatures;
+mod upkeep;
