@@ -21,6 +21,8 @@ mod lifetime;
 mod mounts;
 #[path = "sandbox/namespaces.rs"]
 mod namespaces;
+#[path = "sandbox/terminal.rs"]
+mod terminal;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -36,7 +38,11 @@ fn main() -> ExitCode {
         .first()
         .and_then(|argument| argument.strip_prefix("--role="))
     {
-        return lifetime::play(role, &arguments[1..]);
+        return if role == "terminal" {
+            terminal::play()
+        } else {
+            lifetime::play(role, &arguments[1..])
+        };
     }
     let filter = arguments
         .iter()
@@ -47,6 +53,7 @@ fn main() -> ExitCode {
         lifetime::TESTS,
         mounts::TESTS,
         in_target::TESTS,
+        terminal::TESTS,
     ]
     .concat();
     let (chosen, others): (Vec<Test>, Vec<Test>) =
