@@ -334,7 +334,7 @@ impl<'a> HookContext<'a> {
     ///
     /// # Errors
     /// When it can't be made.
-    pub fn create_cache_directory(&self, path: &Utf8Path) -> Result<(), HookError> {
+    pub fn create_host_directory(&self, path: &Utf8Path) -> Result<(), HookError> {
         if path.is_dir() {
             return Ok(());
         }
@@ -343,7 +343,7 @@ impl<'a> HookContext<'a> {
             path: path.to_string(),
             source,
         })?;
-        self.record(Effect::CreateCacheDirectory {
+        self.record(Effect::CreateHostDirectory {
             path: path.to_string(),
         });
         Ok(())

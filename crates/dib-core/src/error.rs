@@ -81,6 +81,15 @@ impl HookError {
         }
     }
 
+    /// Returns what the user can do about it, where the hook says so.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Other { hint, .. } => hint.as_deref(),
+            _ => None,
+        }
+    }
+
     /// States what is wrong and what the user can do about it.
     #[must_use]
     pub fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {

@@ -62,8 +62,8 @@ pub enum Effect {
         /// What happened, in words.
         what: String,
     },
-    /// A directory of the host, below the image cache, was made.
-    CreateCacheDirectory {
+    /// A directory of the host was made, usually below the image cache.
+    CreateHostDirectory {
         /// The directory of the host.
         path: String,
     },
@@ -112,7 +112,7 @@ impl fmt::Display for Effect {
             Self::Truncate { path } => write!(formatter, "empty {path}"),
             Self::BindMount { source, path } => write!(formatter, "bind {source} on {path}"),
             Self::Mount { what } => formatter.write_str(what),
-            Self::CreateCacheDirectory { path } => write!(formatter, "create {path} in the cache"),
+            Self::CreateHostDirectory { path } => write!(formatter, "create directory {path} of the host"),
             Self::Fetch {
                 url,
                 origin,

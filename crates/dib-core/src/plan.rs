@@ -2,6 +2,8 @@
 
 mod display;
 mod elements;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ pub fn ccache(ctx: &HookContext<'_>) -> Result<(), HookError> {
         return Ok(());
     }
     let directory = ctx.required("DIB_CCACHE_DIR")?.into();
-    ctx.create_cache_directory(directory)?;
+    ctx.create_host_directory(directory)?;
     ctx.create_directory(MOUNT_POINT)?;
     ctx.bind_mount(directory, MOUNT_POINT)
 }

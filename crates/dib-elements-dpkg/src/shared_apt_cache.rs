@@ -28,7 +28,7 @@ pub fn shared_apt_cache(ctx: &HookContext<'_>) -> Result<(), HookError> {
         return Ok(());
     }
     let directory = ctx.image_cache().join("apt").join(distribution);
-    ctx.create_cache_directory(&directory)?;
+    ctx.create_host_directory(&directory)?;
     ctx.create_directory(ARCHIVES)?;
     ctx.bind_mount(&directory, ARCHIVES)
 }

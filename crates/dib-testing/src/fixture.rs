@@ -9,7 +9,7 @@ use dib_cache::{Cache, Retries};
 use dib_core::observer::Unobserved;
 use dib_core::variables::Origin;
 use dib_core::{
-    BaseElement, Build, DuplicateElement, Element, Freshness, ImageSpec, Journal, Phase, Plan, Registry,
+    Arch, BaseElement, Build, DuplicateElement, Element, Freshness, ImageSpec, Journal, Phase, Plan, Registry,
 };
 use dib_sys::TargetRoot;
 
@@ -54,6 +54,7 @@ impl Fixture {
         }
         fixture.complete_registry();
         fixture.spec.base = BaseElement::Skipped;
+        fixture.spec.arch = Arch::Amd64;
         fixture.spec.image_cache = fixture.path("cache");
         fixture
     }
@@ -257,7 +258,7 @@ impl Fixture {
                 .collect(),
             target: before.0.difference(&after.0),
             host: before.1.difference(&after.1),
-            error: result.err().map(|error| Recording::chain(&error)),
+            error: result.err().map(|error| Recording::messages(&error)),
             redactions: self.all_redactions(),
         }
     }

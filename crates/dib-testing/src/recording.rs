@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use dib_core::RunError;
+
 /// What a hook did, as text for a snapshot: its journal, the difference it made to the target and to the host outside
 /// it, and its error if it failed. What differs from run to run stands in brackets.
 #[derive(Debug, Clone)]
@@ -15,13 +17,16 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Returns the hook's error and its causes, without the hook's own name.
-    pub(crate) fn chain(error: &dyn Error) -> Vec<String> {
+    /// Returns the hook's error, its causes and its hint, without the hook's own name.
+    pub(crate) fn messages(error: &RunError) -> Vec<String> {
         let mut messages = Vec::new();
         let mut cause = error.source();
         while let Some(error) = cause {
             messages.push(error.to_string());
             cause = error.source();
+        }
+        if let RunError::Hook { source, .. } = error {
+            messages.extend(source.hint().map(|hint| format!("hint: {hint}")));
         }
         messages
     }

@@ -4,7 +4,7 @@ use pgp::composed::{
     ArmorOptions, DetachedSignature, KeyType, SecretKeyParamsBuilder, SignedPublicKey, SignedSecretKey,
 };
 use pgp::crypto::hash::HashAlgorithm;
-use pgp::types::Password;
+use pgp::types::{KeyDetails as _, Password};
 
 /// A throw-away OpenPGP key.
 pub struct SigningKey(SignedSecretKey);
@@ -40,6 +40,12 @@ impl SigningKey {
         public
             .to_armored_string(ArmorOptions::default())
             .expect("a key can be armoured")
+    }
+
+    /// Returns the key's fingerprint in uppercase hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        format!("{:X}", self.0.primary_key.fingerprint())
     }
 
     /// Returns a detached signature, armoured.
