@@ -76,7 +76,13 @@ struct Listed {
 }
 
 fn listing(shell: &Shell, archive: &Utf8Path) -> Result<BTreeMap<String, Listed>, TaskError> {
-    let options = ["--numeric-owner", "--xattrs", "--quoting-style=escape", "-tvvf"];
+    let options = [
+        "--numeric-owner",
+        "--xattrs",
+        "--xattrs-include=*",
+        "--quoting-style=escape",
+        "-tvvf",
+    ];
     let text = cmd!(shell, "tar {options...} {archive}")
         .env("LC_ALL", "C")
         .quiet()
@@ -90,7 +96,11 @@ fn parse_listing(text: &str) -> BTreeMap<String, Listed> {
     let mut current = String::new();
     for line in text.lines() {
         if let Some(attribute) = line.strip_prefix("  x:") {
-            if let Some(file) = files.get_mut(&current) {
+            // Access lists don't count: a root file system that came as squashfs can't have had any.
+            let file = files
+                .get_mut(&current)
+                .filter(|_| !attribute.contains("system.posix_acl"));
+            if let Some(file) = file {
                 file.attributes.push(attribute.trim().to_owned());
             }
             continue;
@@ -148,7 +158,8 @@ mod tests {
     fn listings() {
         let text = "drwxr-xr-x 0/0               0 2026-11-24 03:30 ./\n\
                     -rwxr-xr-x* 0/0          90568 2024-09-24 17:00 ./usr/bin/ping\n  x: 20 security.capability\n\
-                    lrwxrwxrwx 0/0               0 2026-11-24 03:30 ./dev/fd -> /proc/self/fd\n\
+                    drwxr-sr-x* 0/999             0 2026-11-24 03:49 ./var/log/journal/\n  x: 44 system.posix_acl_access\n\
+                    lrwxrwxrwx  0/0              0 2026-11-24 03:30 ./dev/fd -> /proc/self/fd\n\
                     hrwxr-xr-x 0/0               0 2026-09-29 01:59 ./usr/bin/perl5.36.0 link to ./usr/bin/perl\n\
                     crw-rw-rw- 0/0             1,3 2026-11-24 03:30 ./dev/null\n\
                     drwxrwsr-x 0/8               0 2026-11-24 03:30 ./var/mail/\n";
@@ -172,6 +183,7 @@ mod tests {
                 "dev/null crw-rw-rw- 0/0 ",
                 "usr/bin/perl5.36.0 -rwxr-xr-x 0/0 ",
                 "usr/bin/ping -rwxr-xr-x 0/0 20 security.capability",
+                "var/log/journal drwxr-sr-x 0/999 ",
                 "var/mail drwxrwsr-x 0/8 ",
             ]
         );
