@@ -66,9 +66,13 @@ pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
         }
         None => {}
     }
-    command
-        .args(["build", "-o", "out/image", "-t", "qcow2"])
-        .args(&options.dib_options);
+    command.arg("build");
+    for (option, default) in [("-o", "out/image"), ("-t", "qcow2")] {
+        if !options.dib_options.iter().any(|given| given.starts_with(option)) {
+            command.args([option, default]);
+        }
+    }
+    command.args(&options.dib_options);
     match &*options.elements {
         [] => command.arg("ubuntu"),
         elements => command.args(elements),
