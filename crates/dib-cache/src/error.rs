@@ -163,7 +163,7 @@ pub enum CacheError {
         found: Sha256,
     },
     /// The list of sums doesn't name the file.
-    #[error("{name:?} is not listed in {sums_url}, also when fetched past caches")]
+    #[error("{name:?} is not listed in {sums_url}")]
     NotListed {
         /// The name looked for.
         name: String,

@@ -10,7 +10,7 @@ use std::io::Cursor;
 use std::time::SystemTime;
 
 use pgp::composed::{Deserializable, DetachedSignature};
-use pgp::packet::{Signature, SignatureType, SubpacketData};
+use pgp::packet::{Signature, SignatureType, SignatureVersion, SubpacketData};
 
 pub use keyring::{Keyring, KeyringError};
 use keyring::{SigningKey, has_unknown_critical_part};
@@ -59,6 +59,12 @@ pub enum SignatureError {
     /// The bytes are not the signed ones.
     #[error("the signature by {key} does not match the sums: either was changed")]
     Mismatch {
+        /// The fingerprint of the key the signature names.
+        key: String,
+    },
+    /// The signature is over these bytes, but its own bytes are not what the key made.
+    #[error("the signature by {key} is over these sums but is not good: the signature was changed")]
+    Changed {
         /// The fingerprint of the key the signature names.
         key: String,
     },
@@ -172,10 +178,14 @@ fn check(
             key: key.fingerprint(),
             digest,
         })?;
-    key.verify(signature, data)
-        .map_err(|_| SignatureError::Mismatch {
-            key: key.fingerprint(),
-        })?;
+    key.verify(signature, data).map_err(|_| {
+        let key = key.fingerprint();
+        if repeats_digest_of(signature, data) {
+            SignatureError::Changed { key }
+        } else {
+            SignatureError::Mismatch { key }
+        }
+    })?;
     key.usable()?;
     let created = check_times(key, signature, now).map_err(|reason| SignatureError::WrongTime {
         key: key.fingerprint(),
@@ -187,6 +197,23 @@ fn check(
         created,
         weak_digest,
     })
+}
+
+/// Returns whether a signature repeats the first two bytes of the digest over `data` (RFC 9580, 5.2.3): then `data`
+/// is what was signed, but for one time in 65,536. Says no where it isn't known.
+fn repeats_digest_of(signature: &Signature, data: &[u8]) -> bool {
+    let compare = || {
+        let config = signature.config()?;
+        if config.version() != SignatureVersion::V4 || config.typ() != SignatureType::Binary {
+            return None;
+        }
+        let mut digest = config.hash_alg.new_hasher().ok()?;
+        config.hash_data_to_sign(&mut digest, data).ok()?;
+        let length = config.hash_signature_data(&mut digest).ok()?;
+        digest.update(&config.trailer(length).ok()?);
+        Some(digest.finalize().starts_with(&signature.signed_hash_value()?))
+    };
+    compare().unwrap_or(false)
 }
 
 /// Returns when the signature was made, in seconds since 1970.

@@ -99,6 +99,8 @@ fn parse_line(line: &str) -> Option<(Sha256, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Sums, SumsError};
     use crate::sha256::Sha256;
 
@@ -151,6 +153,24 @@ mod tests {
             }),
         );
         assert_eq!(Sums::parse(b"\xff"), Err(SumsError::NotText));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(names in prop::collection::btree_set("[^\r\n\\p{C}]{1,20}", 1..8), binary: bool) {
+            let line = |name| format!("{}{}{name}\n", Sha256::of(str::as_bytes(name)), if binary { " *" } else { "  " });
+            let text: String = names.iter().map(|name| line(name.as_str())).collect();
+            let sums = Sums::parse(text.as_bytes()).expect("a list");
+            prop_assert!(sums.names().eq(names.iter()));
+            for name in &names {
+                prop_assert_eq!(sums.get(name), Some(Sha256::of(name.as_bytes())));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_taken_for_a_list(bytes: Vec<u8>) {
+            let _ = Sums::parse(&bytes);
+        }
     }
 
     #[test]

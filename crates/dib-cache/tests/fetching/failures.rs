@@ -99,6 +99,26 @@ fn a_stalled_body_is_given_up_and_gone_on_with() {
 }
 
 #[test]
+fn a_server_that_never_answers_is_given_up() {
+    let setup = Setup::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+    let url = format!(
+        "http://{}/image",
+        listener.local_addr().expect("the port's address")
+    );
+    let timeouts = Timeouts {
+        stall: Duration::from_millis(100),
+        ..Timeouts::default()
+    };
+    let error = setup
+        .cache()
+        .with_timeouts(timeouts)
+        .fetch(&unverified(url))
+        .expect_err("no answer");
+    assert!(full_text(&error).contains("timed out"), "{}", full_text(&error));
+}
+
+#[test]
 fn errors_that_may_pass_are_tried_again() {
     let setup = Setup::new();
     let server = Server::start(|request, earlier| match earlier {

@@ -1,6 +1,7 @@
 //! The cache against a server on loopback that misbehaves as told.
 
 mod downloads;
+mod encrypted;
 mod failures;
 mod mismatches;
 mod processes;

@@ -2,12 +2,14 @@
 //! variables that tell the child to be one of the processes.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
+use dib_cache::Download;
 
 use crate::server::{Server, file};
-use crate::setup::{Setup, bytes, checked, content, fast};
+use crate::setup::{Setup, bytes, checked, content, fast, key, unverified};
 
 const DIRECTORY_VARIABLE: &str = "DIB_CACHE_TEST_DIRECTORY";
 const URL_VARIABLE: &str = "DIB_CACHE_TEST_URL";
@@ -76,18 +78,41 @@ fn threads_that_ask_about_an_unverified_file_together_ask_once() {
         file(request, b"there", "\"one\"")
     });
     let cache = setup.cache();
-    let barrier = std::sync::Barrier::new(4);
+    let barrier = Barrier::new(4);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 barrier.wait();
-                cache
-                    .fetch(&crate::setup::unverified(server.url("image")))
-                    .expect("a file");
+                cache.fetch(&unverified(server.url("image"))).expect("a file");
             });
         }
     });
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn threads_fetch_different_files_at_the_same_time() {
+    let setup = Setup::new();
+    let barrier = Arc::new(Barrier::new(4));
+    let server = Server::start(move |request, _| {
+        // No answer before all have asked.
+        barrier.wait();
+        file(request, request.path.as_bytes(), "\"one\"")
+    });
+    let cache = setup.cache();
+    std::thread::scope(|scope| {
+        for name in ["a", "b", "c", "d"] {
+            let (cache, url) = (&cache, server.url(name));
+            scope.spawn(move || {
+                let download = Download {
+                    cached_as: key(name),
+                    ..unverified(url)
+                };
+                let fetched = cache.fetch(&download).expect("a file");
+                assert_eq!(content(fetched), format!("/{name}").as_bytes());
+            });
+        }
+    });
 }
 
 #[test]
