@@ -1,0 +1,79 @@
+//! The command line of `disk-image-create`, as upstream's callers know it.
+
+use clap::{Args, Parser};
+
+use super::{ImageOptions, help};
+
+/// Build a disk image out of elements.
+///
+/// Runs the elements' hooks in a sandbox, phase by phase, and writes the finished tree as image files. It needs
+/// neither root nor a loop device.
+#[derive(Debug, Clone, Default, Parser)]
+#[command(
+    name = "disk-image-create",
+    version,
+    after_long_help = help::of_build("disk-image-create"),
+    args_override_self = true,
+    // As getopt_long has it.
+    infer_long_args = true,
+)]
+pub struct DiskImageCreateArguments {
+    /// The image.
+    #[command(flatten)]
+    pub image: ImageOptions,
+
+    /// What is understood but not done yet.
+    #[command(flatten)]
+    pub refused: RefusedOptions,
+}
+
+/// Upstream's options that are not supported yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct RefusedOptions {
+    /// Room in the image beyond what the tree needs.
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pub image_extra_size: Option<String>,
+
+    /// The number of blocks up to which the file system can grow.
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pub max_online_resize: Option<String>,
+
+    /// Options of mkfs.
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pub mkfs_options: Option<String>,
+
+    /// Options of qemu-img.
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pub qemu_img_options: Option<String>,
+
+    /// The element that makes a ramdisk.
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pub ramdisk_element: Option<String>,
+
+    /// How elements install by default.
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pub install_type: Option<String>,
+
+    /// Where a container image goes.
+    #[arg(long, hide = true, allow_hyphen_values = true)]
+    pub docker_target: Option<String>,
+}
+
+impl RefusedOptions {
+    /// Returns the first of the options that was given.
+    #[must_use]
+    pub fn first_given(&self) -> Option<&'static str> {
+        [
+            ("--image-extra-size", &self.image_extra_size),
+            ("--max-online-resize", &self.max_online_resize),
+            ("--mkfs-options", &self.mkfs_options),
+            ("--qemu-img-options", &self.qemu_img_options),
+            ("--ramdisk-element", &self.ramdisk_element),
+            ("--install-type", &self.install_type),
+            ("--docker-target", &self.docker_target),
+        ]
+        .into_iter()
+        .find(|(_, value)| value.is_some())
+        .map(|(name, _)| name)
+    }
+}

@@ -1,0 +1,91 @@
+//! The options that describe an image: the same for `dib build`, `dib plan` and `disk-image-create`.
+//!
+//! Values stay texts here. What they mean is worked out in one place, together with their variables
+//! ([`crate::image_spec`]).
+
+use clap::{Args, ValueHint};
+
+/// The options that describe an image, and its elements.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ImageOptions {
+    /// The elements that make the image, at least one of which provides an operating system.
+    ///
+    /// They may stand before, between and after options, and one argument may hold several, separated by blanks.
+    #[arg(value_name = "ELEMENT")]
+    pub elements: Vec<String>,
+
+    /// The image's architecture, in Debian's words or the kernel's: amd64, arm64, … [default: this machine's]
+    #[arg(short = 'a', long)]
+    pub arch: Option<String>,
+
+    /// The output's path; each type adds its extension. [default: image]
+    ///
+    /// With a single type, an extension that names it is not doubled.
+    #[arg(short = 'o', long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub output: Option<String>,
+
+    /// The types of output, separated by commas: qcow2, raw, tar. [default: qcow2]
+    #[arg(short = 't', long = "type", value_name = "TYPES")]
+    pub types: Option<String>,
+
+    /// Log every effect that a hook has; twice for more.
+    #[arg(short = 'x', long, action = clap::ArgAction::Count)]
+    pub trace: u8,
+
+    /// Don't compress: the output is larger and sooner there.
+    #[arg(short = 'u', long)]
+    pub uncompressed: bool,
+
+    /// Begin with an empty environment but for what programs need, such as PATH and HOME.
+    #[arg(short = 'c', long)]
+    pub clear_environment: bool,
+
+    /// Leave out the element base, which otherwise comes along unasked.
+    #[arg(short = 'n', long)]
+    pub no_base: bool,
+
+    /// More packages to install, separated by commas; may be given several times.
+    #[arg(
+        short = 'p',
+        long = "package",
+        visible_alias = "packages",
+        value_name = "PACKAGES"
+    )]
+    pub packages: Vec<String>,
+
+    /// Write checksum files beside the outputs. [of md5 and sha256 unless one is named]
+    #[arg(long, value_name = "KINDS", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    pub checksum: Option<String>,
+
+    /// The disk's size: a number of GiB, or a number with a unit. [default: what the tree needs and two thirds more]
+    #[arg(long, value_name = "SIZE")]
+    pub image_size: Option<String>,
+
+    /// The directory of the download cache. [default: ~/.cache/image-create]
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub image_cache: Option<String>,
+
+    /// Take what is in the cache as it is, and don't look for something newer.
+    #[arg(long)]
+    pub offline: bool,
+
+    /// Build on disk, even where memory would hold the tree.
+    #[arg(long)]
+    pub no_tmpfs: bool,
+
+    /// Build in memory if there is twice as much of it, in GiB. [default: 2]
+    #[arg(long, value_name = "GIB")]
+    pub min_tmpfs: Option<String>,
+
+    /// The root file system's label. [default: cloudimg-rootfs]
+    #[arg(long, value_name = "LABEL")]
+    pub root_label: Option<String>,
+
+    /// The size of the root file system's journal in MiB. [default: 64]
+    #[arg(long, value_name = "MIB")]
+    pub mkfs_journal_size: Option<String>,
+
+    /// Append the log to a file instead of showing it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub logfile: Option<String>,
+}

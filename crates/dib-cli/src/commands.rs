@@ -1,0 +1,97 @@
+//! The subcommands.
+
+mod cache;
+mod documents;
+mod elements;
+
+use dib_core::{HookName, Phase, Plan, Registry};
+
+use crate::arguments::{CommandLine, DibCommand, ElementsCommand, ImageOptions};
+use crate::environment::Environment;
+use crate::error::{CliError, ErrorKind};
+use crate::image_spec::{check_output_place, console_options, spec_from};
+use crate::log::Stream;
+use crate::{hook_scripts, pipeline, stdout};
+
+/// Runs a command; `given` is its command line without the program's name.
+pub(crate) fn run(
+    command_line: &CommandLine,
+    registry: &Registry,
+    environment: &Environment,
+    given: &[String],
+) -> Result<(), CliError> {
+    let command = match command_line {
+        CommandLine::DiskImageCreate(arguments) => {
+            if let Some(option) = arguments.refused.first_given() {
+                return Err(CliError::new(
+                    ErrorKind::Usage,
+                    format!("the option {option} is not supported yet"),
+                ));
+            }
+            // Its log is on standard output, where upstream's callers look for it.
+            return build(&arguments.image, registry, environment, given, Stream::Stdout);
+        }
+        CommandLine::Dib(arguments) => &arguments.command,
+    };
+    // What stands before an image's own arguments is the subcommand.
+    let image_arguments = given.get(1..).unwrap_or_default();
+    match command {
+        DibCommand::Build(options) => build(options, registry, environment, image_arguments, Stream::Stderr),
+        DibCommand::Plan(options) => {
+            let spec = spec_from(options, environment, image_arguments)?;
+            stdout::print(&Plan::resolve(registry, &spec)?.to_string())
+        }
+        DibCommand::Elements(arguments) => match &arguments.command {
+            None | Some(ElementsCommand::List) => stdout::print(&elements::list(registry)),
+            Some(ElementsCommand::Show { name }) => stdout::print(&elements::show(registry, name)?),
+        },
+        DibCommand::Cache(arguments) => cache::run(arguments, environment),
+        DibCommand::Completions { shell, command } => {
+            stdout::print(&documents::completions(*shell, *command))
+        }
+        DibCommand::Man { directory } => documents::write_manual(directory),
+        DibCommand::Hook { phase, name } => hook(phase, name, registry, environment),
+    }
+}
+
+fn build(
+    options: &ImageOptions,
+    registry: &Registry,
+    environment: &Environment,
+    given: &[String],
+    stream: Stream,
+) -> Result<(), CliError> {
+    let spec = spec_from(options, environment, given)?;
+    check_output_place(&spec)?;
+    pipeline::build(registry, &spec, &console_options(options, environment, stream))
+}
+
+fn hook(phase: &str, name: &str, registry: &Registry, environment: &Environment) -> Result<(), CliError> {
+    let phase: Phase = phase
+        .parse()
+        .map_err(|error| CliError::new(ErrorKind::Usage, error))?;
+    let name: HookName = name
+        .parse()
+        .map_err(|error| CliError::new(ErrorKind::Usage, error))?;
+    let console = console_options(&ImageOptions::default(), environment, Stream::Stderr).open()?;
+    let result = hook_scripts::run(
+        registry,
+        environment.get(hook_scripts::STATE_VARIABLE),
+        phase,
+        &name,
+        &console,
+    );
+    console.finish();
+    result
+}
+
+/// Prints the help or version that was asked for, or says what is wrong with the command line.
+pub(crate) fn show_usage(usage: &clap::Error) -> Result<(), CliError> {
+    // Nobody is left to tell when the stream is closed.
+    let _ = usage.print();
+    if usage.use_stderr() {
+        Err(CliError::reported(ErrorKind::Usage.exit_code()))
+    } else {
+        Ok(())
+    }
+}

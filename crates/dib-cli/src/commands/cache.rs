@@ -1,0 +1,260 @@
+//! `dib cache`: what the download cache holds, whether it is what was verified, and making room.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use dib_cache::{Cache, Condition, Prune, Pruned};
+use dib_image::ByteSize;
+use indicatif::BinaryBytes;
+
+use crate::arguments::{CacheArguments, CacheCommand, PruneOptions};
+use crate::environment::Environment;
+use crate::error::{CliError, ErrorKind};
+use crate::{image_spec, pipeline, stdout};
+
+/// Directories that hooks keep beside the downloads: packages and compiler results.
+const KEPT_BY_HOOKS: [&str; 2] = ["apt", "ccache"];
+
+/// Runs a subcommand of `dib cache`.
+pub(super) fn run(arguments: &CacheArguments, environment: &Environment) -> Result<(), CliError> {
+    let directory = image_spec::image_cache(arguments.image_cache.as_deref(), environment)?;
+    if !directory.is_dir() {
+        let message = format!("there is no cache in {directory}");
+        return Err(CliError::new(ErrorKind::MissingInput, message)
+            .hint("--image-cache or DIB_IMAGE_CACHE names another directory"));
+    }
+    let cache = Cache::open(&directory)?;
+    match &arguments.command {
+        CacheCommand::List => stdout::print(&list(&cache)?),
+        CacheCommand::Verify => verify(&cache),
+        CacheCommand::Prune(options) => prune(&cache, options),
+    }
+}
+
+fn list(cache: &Cache) -> Result<String, CliError> {
+    let mut rows = Vec::new();
+    let mut total = 0;
+    for entry in cache.entries()? {
+        total += entry.size;
+        let used = jiff::Timestamp::try_from(entry.used_at).map_or_else(
+            |_| "-".to_owned(),
+            |time| time.strftime("%Y-%m-%d %H:%M").to_string(),
+        );
+        rows.push((entry.size, used, format!("{}  {}", entry.name, entry.url)));
+    }
+    for directory in kept_by_hooks(cache) {
+        let size = size_of(&directory);
+        total += size;
+        let name = directory.file_name().unwrap_or_default();
+        rows.push((size, "-".to_owned(), format!("{name}/  kept by hooks")));
+    }
+    let mut text = format!("{:>10}  {:16}  name\n", "size", "last used (UTC)");
+    for (size, used, name) in rows {
+        writeln!(text, "{:>10}  {used:16}  {name}", human(size)).expect("a String takes all text");
+    }
+    writeln!(
+        text,
+        "{:>10}  {:16}  in all, in {}",
+        human(total),
+        "",
+        cache.directory()
+    )
+    .expect("a String takes all text");
+    Ok(text)
+}
+
+fn human(bytes: u64) -> String {
+    BinaryBytes(bytes).to_string()
+}
+
+fn verify(cache: &Cache) -> Result<(), CliError> {
+    let mut bad = 0;
+    let mut text = String::new();
+    for (entry, condition) in cache.verify()? {
+        let word = match condition {
+            Condition::Good => "good",
+            Condition::Damaged { .. } => "damaged",
+            Condition::Missing => "missing",
+        };
+        bad += usize::from(condition != Condition::Good);
+        writeln!(text, "{word:8} {}", entry.name).expect("a String takes all text");
+    }
+    stdout::print(&text)?;
+    if bad == 0 {
+        return Ok(());
+    }
+    let message = format!("{bad} of the cache's files are not what was verified");
+    Err(CliError::new(ErrorKind::BadData, message).hint("the next build fetches them again"))
+}
+
+fn prune(cache: &Cache, options: &PruneOptions) -> Result<(), CliError> {
+    let mut prunes = Vec::new();
+    if let Some(age) = &options.older_than {
+        prunes.push(Prune::UnusedFor(age_from(age)?));
+    }
+    if let Some(size) = &options.max_size {
+        prunes.push(Prune::DownToSize(size_from(size)?));
+    }
+    if options.all {
+        prunes.push(Prune::Everything);
+    }
+    for what in prunes {
+        stdout::print(&told(&cache.prune(what)?))?;
+    }
+    let directories = kept_by_hooks(cache);
+    if options.all && !directories.is_empty() {
+        pipeline::remove_in_sandbox(&directories)?;
+        for directory in directories {
+            stdout::print(&format!("removed {directory}\n"))?;
+        }
+    }
+    Ok(())
+}
+
+fn told(pruned: &Pruned) -> String {
+    let mut text = String::new();
+    let removed = pruned.removed.iter().map(|entry| entry.name.to_string());
+    let leftovers = pruned.leftovers.iter().map(Utf8PathBuf::to_string);
+    for name in removed.chain(leftovers) {
+        writeln!(text, "removed {name}").expect("a String takes all text");
+    }
+    for name in &pruned.in_use {
+        writeln!(text, "left {name}, which another process works on").expect("a String takes all text");
+    }
+    writeln!(text, "{} are free again", human(pruned.freed)).expect("a String takes all text");
+    text
+}
+
+fn kept_by_hooks(cache: &Cache) -> Vec<Utf8PathBuf> {
+    KEPT_BY_HOOKS
+        .iter()
+        .map(|name| cache.directory().join(name))
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
+/// Sums up the sizes of a directory's files, as far as they can be seen.
+fn size_of(directory: &Utf8Path) -> u64 {
+    let Ok(entries) = directory.read_dir_utf8() else {
+        return 0;
+    };
+    entries
+        .flatten()
+        .map(|entry| match fs::symlink_metadata(entry.path()) {
+            Ok(metadata) if metadata.is_dir() => size_of(entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+fn age_from(text: &str) -> Result<Duration, CliError> {
+    let hours = [("h", 1), ("d", 24), ("w", 7 * 24)]
+        .into_iter()
+        .find_map(|(unit, hours)| {
+            text.strip_suffix(unit)?
+                .trim()
+                .parse::<u64>()
+                .ok()?
+                .checked_mul(hours)
+        });
+    match hours.and_then(|hours| hours.checked_mul(3600)) {
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err(CliError::new(
+            ErrorKind::Usage,
+            format!("--older-than is {text:?}: a number with one of the units h, d and w is expected"),
+        )),
+    }
+}
+
+fn size_from(text: &str) -> Result<u64, CliError> {
+    // `10G` is what other programs take.
+    let written_out = match text.strip_suffix(['K', 'M', 'G', 'T']) {
+        Some(_) => format!("{text}iB"),
+        None => text.to_owned(),
+    };
+    let size: ByteSize = written_out.parse().map_err(|error| {
+        CliError::new(ErrorKind::Usage, error).hint("--max-size takes a size such as 10GiB")
+    })?;
+    Ok(size.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(directory: &Utf8Path, command: CacheCommand) -> CacheArguments {
+        CacheArguments {
+            image_cache: Some(directory.to_string()),
+            command,
+        }
+    }
+
+    #[test]
+    fn reads_ages_and_sizes() {
+        let check = |text, expected: Option<u64>| {
+            assert_eq!(age_from(text).ok().map(|age| age.as_secs()), expected, "{text}");
+        };
+        check("30d", Some(30 * 24 * 3600));
+        check("2 w", Some(14 * 24 * 3600));
+        check("12h", Some(12 * 3600));
+        for text in [
+            "",
+            "d",
+            "30",
+            "-1d",
+            "1.5d",
+            "30 days",
+            "99999999999999999999d",
+            "9999999999999999999d",
+        ] {
+            check(text, None);
+        }
+        assert_eq!(size_from("10G").unwrap(), 10 << 30);
+        assert_eq!(size_from("10GiB").unwrap(), 10 << 30);
+        assert_eq!(size_from("1.5").unwrap(), 3 << 29);
+        assert_eq!(size_from("much").unwrap_err().kind(), ErrorKind::Usage);
+    }
+
+    #[test]
+    fn what_hooks_keep_is_listed_with_its_size() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap();
+        fs::create_dir_all(path.join("apt/ubuntu")).unwrap();
+        fs::write(path.join("apt/ubuntu/vim.deb"), [0; 2048]).unwrap();
+        let listed = list(&Cache::open(path).unwrap()).unwrap();
+        assert!(
+            listed.contains("  2.00 KiB  -                 apt/  kept by hooks\n"),
+            "{listed}"
+        );
+        assert!(listed.ends_with(&format!("in all, in {path}\n")), "{listed}");
+    }
+
+    #[test]
+    fn a_missing_cache_is_not_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap().join("none");
+        let error = run(&arguments(&path, CacheCommand::List), &Environment::of(&[])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MissingInput);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn an_empty_cache_is_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap();
+        run(&arguments(path, CacheCommand::Verify), &Environment::of(&[])).unwrap();
+        let everything = PruneOptions {
+            older_than: None,
+            max_size: None,
+            all: true,
+        };
+        run(
+            &arguments(path, CacheCommand::Prune(everything)),
+            &Environment::of(&[]),
+        )
+        .unwrap();
+    }
+}

@@ -1,0 +1,190 @@
+//! What `dib elements` prints.
+
+use std::fmt::Write as _;
+
+use dib_core::variables::BUILD_VARIABLES;
+use dib_core::{Element, ElementName, Phase, Registry};
+
+use crate::error::{CliError, ErrorKind};
+
+/// Returns the elements with what each is for.
+pub(super) fn list(registry: &Registry) -> String {
+    let rows: Vec<_> = registry
+        .iter()
+        .map(|element| (element.name().to_string(), element.summary().to_owned()))
+        .collect();
+    let mut text = String::new();
+    write_rows(&mut text, "", &rows);
+    text
+}
+
+/// Returns all that an element declares, and what the build gives to every element.
+///
+/// # Errors
+/// When there is no such element.
+pub(super) fn show(registry: &Registry, name: &str) -> Result<String, CliError> {
+    let element = registry.get(name).ok_or_else(|| unknown(registry, name))?;
+    let mut text = format!("{}: {}\n", element.name(), element.summary());
+    section(
+        &mut text,
+        "depends on",
+        &single(element.dependencies().iter().map(ElementName::to_string)),
+    );
+    section(
+        &mut text,
+        "provides",
+        &single(element.provided().iter().map(ElementName::to_string)),
+    );
+    section(
+        &mut text,
+        "packages",
+        &single(element.package_names().iter().cloned()),
+    );
+    for phase in Phase::ALL {
+        section(
+            &mut text,
+            &format!("hooks of phase {phase}"),
+            &single(hooks_of(element, phase)),
+        );
+    }
+    let variables = element.variables().iter().map(|variable| {
+        let left = match &variable.default {
+            Some(default) => format!("{}={default}", variable.name),
+            None => format!("{} (unset)", variable.name),
+        };
+        (left, variable.about.clone())
+    });
+    section(
+        &mut text,
+        "variables, with their defaults",
+        &variables.collect::<Vec<_>>(),
+    );
+    let build = BUILD_VARIABLES
+        .iter()
+        .map(|variable| (variable.name.to_owned(), variable.about.to_owned()));
+    section(
+        &mut text,
+        "variables that every hook sees",
+        &build.collect::<Vec<_>>(),
+    );
+    Ok(text)
+}
+
+fn unknown(registry: &Registry, name: &str) -> CliError {
+    let error = CliError::new(ErrorKind::Usage, format!("there is no element {name:?}"));
+    match registry.nearest(name) {
+        Some(nearest) => error.hint(format!("did you mean {nearest}?")),
+        None => error.hint("`dib elements` lists the elements there are"),
+    }
+}
+
+/// Returns an element's hooks of a phase in the order in which they run.
+fn hooks_of(element: &Element, phase: Phase) -> impl Iterator<Item = String> {
+    let mut names: Vec<_> = element
+        .hooks()
+        .iter()
+        .filter(|hook| hook.phase == phase)
+        .map(|hook| &hook.name)
+        .collect();
+    names.sort();
+    names.into_iter().map(ToString::to_string)
+}
+
+fn single(names: impl Iterator<Item = String>) -> Vec<(String, String)> {
+    names.map(|name| (name, String::new())).collect()
+}
+
+fn section(text: &mut String, heading: &str, rows: &[(String, String)]) {
+    if !rows.is_empty() {
+        writeln!(text, "\n{heading}").expect("a String takes all text");
+        write_rows(text, "  ", rows);
+    }
+}
+
+fn write_rows(text: &mut String, indent: &str, rows: &[(String, String)]) {
+    // One long default must not push all explanations out of sight.
+    let width = rows
+        .iter()
+        .map(|(left, _)| left.len())
+        .filter(|length| *length <= 32)
+        .max()
+        .unwrap_or(0);
+    for (left, right) in rows {
+        let row = format!("{indent}{left:width$}  {right}");
+        writeln!(text, "{}", row.trim_end()).expect("a String takes all text");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dib_core::Variable;
+
+    use super::*;
+
+    fn registry() -> Registry {
+        let mut registry = Registry::new();
+        registry
+            .add(
+                Element::new("ubuntu")
+                    .about("an Ubuntu root file system")
+                    .depends_on(&["dpkg"])
+                    .provides(&["operating-system"])
+                    .packages(&["linux-image-generic"])
+                    .variable(Variable::new("DIB_RELEASE", "the release").default("noble"))
+                    .variable(Variable::new("BASE_IMAGE_FILE", "the image's name"))
+                    .hook(Phase::Root, "99-b", |_| Ok(()))
+                    .hook(Phase::Root, "10-a", |_| Ok(())),
+            )
+            .unwrap();
+        registry.add(Element::new("dpkg").about("apt and dpkg")).unwrap();
+        registry
+    }
+
+    #[test]
+    fn lists_by_name() {
+        assert_eq!(
+            list(&registry()),
+            "dpkg    apt and dpkg\nubuntu  an Ubuntu root file system\n"
+        );
+    }
+
+    #[test]
+    fn shows_all_that_an_element_declares() {
+        let shown = show(&registry(), "ubuntu").unwrap();
+        let (own, every) = shown.split_once("\nvariables that every hook sees\n").unwrap();
+        assert_eq!(
+            own,
+            "\
+ubuntu: an Ubuntu root file system
+
+depends on
+  dpkg
+
+provides
+  operating-system
+
+packages
+  linux-image-generic
+
+hooks of phase root
+  10-a
+  99-b
+
+variables, with their defaults
+  DIB_RELEASE=noble        the release
+  BASE_IMAGE_FILE (unset)  the image's name
+"
+        );
+        assert!(every.contains("\n  TARGET_ROOT      "), "{every}");
+    }
+
+    #[test]
+    fn an_unknown_name_brings_the_nearest() {
+        let error = show(&registry(), "ubunut").unwrap_err();
+        assert_eq!(
+            error.render(),
+            "error: there is no element \"ubunut\"\n  hint: did you mean ubuntu?\n"
+        );
+        assert_eq!(error.kind(), ErrorKind::Usage);
+    }
+}

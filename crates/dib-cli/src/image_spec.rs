@@ -1,0 +1,187 @@
+//! Arguments and environment become an [`ImageSpec`]: pure, so that every rule of it is a line in a test's table.
+
+mod output;
+mod package_name;
+mod setting;
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use dib_core::{Arch, BaseElement, BreakPoints, Freshness, ImageSpec, Workspace};
+
+pub use output::check_output_place;
+
+use crate::arguments::ImageOptions;
+use crate::environment::Environment;
+use crate::error::{CliError, ErrorKind};
+use crate::log::{ConsoleOptions, Loudness, Stream, Timestamps};
+use setting::Setting;
+
+/// Makes of the options and the environment what the user wants; `arguments` is the command line as it was given.
+///
+/// An option wins over its variable, and an empty value counts as none.
+///
+/// # Errors
+/// When a value is not understood: the error names the option or variable, and what was expected.
+pub fn spec_from(
+    options: &ImageOptions,
+    environment: &Environment,
+    arguments: &[String],
+) -> Result<ImageSpec, CliError> {
+    let environment = &effective(options, environment);
+    let trace = trace(options, environment)?;
+    let break_command = environment.get("break_cmd").unwrap_or("bash");
+    let break_points = Setting::of_variable(environment, "break")
+        .map(|setting| setting.read(|list| BreakPoints::parse(list, break_command)))
+        .transpose()?
+        .unwrap_or_default();
+    Ok(ImageSpec {
+        elements: options
+            .elements
+            .iter()
+            .flat_map(|text| text.split_whitespace())
+            .map(str::to_owned)
+            .collect(),
+        base: match options.no_base || environment.get("SKIP_BASE") == Some("1") {
+            true => BaseElement::Skipped,
+            false => BaseElement::Included,
+        },
+        arch: arch(options, environment)?,
+        packages: package_name::parse_all(&options.packages)?,
+        output: output::output_spec(options, environment)?,
+        image_cache: image_cache(options.image_cache.as_deref(), environment)?,
+        freshness: match options.offline || environment.get("DIB_OFFLINE").is_some() {
+            true => Freshness::Unchecked,
+            false => Freshness::Checked,
+        },
+        workspace: workspace(options, environment)?,
+        trace,
+        break_points,
+        variables: variables(options, environment, arguments, trace),
+    })
+}
+
+/// Works out where the log goes.
+#[must_use]
+pub fn console_options(options: &ImageOptions, environment: &Environment, stream: Stream) -> ConsoleOptions {
+    let environment = &effective(options, environment);
+    let log_file = Setting::find(options.logfile.as_deref(), "--logfile", environment, "LOGFILE")
+        .map(|setting| environment.absolute(setting.value));
+    let quiet = match environment.get("DIB_QUIET") {
+        Some(quiet) => quiet == "1",
+        None => log_file.is_some(),
+    };
+    ConsoleOptions {
+        stream,
+        loudness: if quiet {
+            Loudness::Silenced
+        } else {
+            Loudness::Shown
+        },
+        timestamps: match environment.get("DIB_NO_TIMESTAMP") {
+            Some("1") => Timestamps::Omitted,
+            _ => Timestamps::Written,
+        },
+        log_file,
+        filter: environment.get("DIB_LOG").unwrap_or("warn").to_owned(),
+    }
+}
+
+/// Returns the absolute path of the download cache.
+///
+/// # Errors
+/// When there is neither an option nor a variable for it, nor a home directory.
+pub fn image_cache(option: Option<&str>, environment: &Environment) -> Result<Utf8PathBuf, CliError> {
+    if let Some(setting) = Setting::find(option, "--image-cache", environment, "DIB_IMAGE_CACHE") {
+        return Ok(environment.absolute(setting.value));
+    }
+    let home = environment.get("HOME").ok_or_else(|| {
+        CliError::new(
+            ErrorKind::Usage,
+            "there is no home directory to hold the download cache",
+        )
+        .hint("name a directory with --image-cache or DIB_IMAGE_CACHE")
+    })?;
+    Ok(environment.absolute(home).join(".cache/image-create"))
+}
+
+fn effective(options: &ImageOptions, environment: &Environment) -> Environment {
+    if options.clear_environment {
+        environment.cleared()
+    } else {
+        environment.clone()
+    }
+}
+
+fn trace(options: &ImageOptions, environment: &Environment) -> Result<u8, CliError> {
+    let from_variable = Setting::of_variable(environment, "DIB_DEBUG_TRACE")
+        .map(|setting| setting.whole_number("a number of levels"))
+        .transpose()?
+        .unwrap_or(0);
+    let sum = from_variable.saturating_add(u64::from(options.trace));
+    Ok(u8::try_from(sum).unwrap_or(u8::MAX))
+}
+
+fn arch(options: &ImageOptions, environment: &Environment) -> Result<Arch, CliError> {
+    let Some(setting) = Setting::find(options.arch.as_deref(), "-a", environment, "ARCH") else {
+        return Ok(Arch::of_this_machine());
+    };
+    setting.read(|name| debian_arch(name).parse())
+}
+
+/// Returns Debian's name of an architecture for the kernel's, where they differ.
+fn debian_arch(name: &str) -> &str {
+    match name {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "armv7l" | "armhfp" => "armhf",
+        "i486" | "i586" | "i686" | "x86" => "i386",
+        "ppc64le" => "ppc64el",
+        other => other,
+    }
+}
+
+fn workspace(options: &ImageOptions, environment: &Environment) -> Result<Workspace, CliError> {
+    let minimum = Setting::find(
+        options.min_tmpfs.as_deref(),
+        "--min-tmpfs",
+        environment,
+        "DIB_MIN_TMPFS",
+    )
+    .map(|setting| setting.whole_number("a whole number of GiB"))
+    .transpose()?;
+    if options.no_tmpfs || environment.get("DIB_NO_TMPFS").is_some_and(|value| value != "0") {
+        return Ok(Workspace::Disk);
+    }
+    Ok(Workspace::Memory {
+        minimum_gib: minimum.unwrap_or(2),
+    })
+}
+
+/// Returns the variables that hooks see: the environment, and what upstream exports of the arguments.
+fn variables(
+    options: &ImageOptions,
+    environment: &Environment,
+    arguments: &[String],
+    trace: u8,
+) -> BTreeMap<String, String> {
+    let mut variables = environment.variables().clone();
+    let mut export = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            variables.insert(name.to_owned(), value.to_owned());
+        }
+    };
+    export("DIB_ARGS", Some(&arguments.join(" ")));
+    export("DIB_DEBUG_TRACE", Some(&trace.to_string()));
+    export("DIB_IMAGE_SIZE", options.image_size.as_deref());
+    export("DIB_JOURNAL_SIZE", options.mkfs_journal_size.as_deref());
+    export("DIB_MIN_TMPFS", options.min_tmpfs.as_deref());
+    export("LOGFILE", options.logfile.as_deref());
+    export("DIB_NO_TMPFS", options.no_tmpfs.then_some("1"));
+    export("SKIP_BASE", options.no_base.then_some("1"));
+    export("COMPRESS_IMAGE", options.uncompressed.then_some(""));
+    variables
+}
+
+#[cfg(test)]
+mod tests;
