@@ -33,10 +33,11 @@ impl Environment {
                     variables.insert(name, value);
                 }
                 (Ok(name), Err(_)) => {
-                    warnings.push(format!("the variable {name} is left out: it is not UTF-8"))
+                    warnings.push(format!("the variable {name} is left out: it is not UTF-8"));
                 }
                 (Err(name), _) => {
-                    warnings.push(format!("a variable is left out: its name {name:?} is not UTF-8"))
+                    let name = name.display();
+                    warnings.push(format!("a variable is left out: its name {name} is not UTF-8"));
                 }
             }
         }

@@ -42,17 +42,19 @@ pub fn spec_from(
             .flat_map(|text| text.split_whitespace())
             .map(str::to_owned)
             .collect(),
-        base: match options.no_base || environment.get("SKIP_BASE") == Some("1") {
-            true => BaseElement::Skipped,
-            false => BaseElement::Included,
+        base: if options.no_base || environment.get("SKIP_BASE") == Some("1") {
+            BaseElement::Skipped
+        } else {
+            BaseElement::Included
         },
         arch: arch(options, environment)?,
         packages: package_name::parse_all(&options.packages)?,
         output: output::output_spec(options, environment)?,
         image_cache: image_cache(options.image_cache.as_deref(), environment)?,
-        freshness: match options.offline || environment.get("DIB_OFFLINE").is_some() {
-            true => Freshness::Unchecked,
-            false => Freshness::Checked,
+        freshness: if options.offline || environment.get("DIB_OFFLINE").is_some() {
+            Freshness::Unchecked
+        } else {
+            Freshness::Checked
         },
         workspace: workspace(options, environment)?,
         trace,

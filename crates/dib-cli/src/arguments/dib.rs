@@ -98,7 +98,7 @@ pub enum ElementsCommand {
 /// Arguments of `dib cache`.
 #[derive(Debug, Clone, Args)]
 pub struct CacheArguments {
-    /// The directory of the download cache. [default: DIB_IMAGE_CACHE, else ~/.cache/image-create]
+    /// The directory of the download cache. [default: that of a build]
     #[arg(long, global = true, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     pub image_cache: Option<String>,
 

@@ -7,6 +7,10 @@ use clap::{Args, ValueHint};
 
 /// The options that describe an image, and its elements.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a switch of the command line is there or not"
+)]
 pub struct ImageOptions {
     /// The elements that make the image, at least one of which provides an operating system.
     ///

@@ -41,19 +41,10 @@ fn the_definitions_are_consistent() {
 #[test]
 fn each_callers_invocation_is_understood() {
     let some = |text: &str| Some(text.to_owned());
+    let check = |line: &str, expected: &ImageOptions| check(&line.split(' ').collect::<Vec<_>>(), expected);
     // nodepool
     check(
-        &[
-            "-x",
-            "-t",
-            "qcow2,raw",
-            "--checksum",
-            "--no-tmpfs",
-            "-o",
-            "/images/noble-1",
-            "ubuntu",
-            "vm",
-        ],
+        "-x -t qcow2,raw --checksum --no-tmpfs -o /images/noble-1 ubuntu vm",
         &ImageOptions {
             trace: 1,
             types: some("qcow2,raw"),
@@ -65,15 +56,7 @@ fn each_callers_invocation_is_understood() {
     );
     // Zuul
     check(
-        &[
-            "-o",
-            "/srv/noble",
-            "-t",
-            "qcow2,raw",
-            "--logfile",
-            "/logs/diskimage-noble.log",
-            "ubuntu",
-        ],
+        "-o /srv/noble -t qcow2,raw --logfile /logs/diskimage-noble.log ubuntu",
         &ImageOptions {
             output: some("/srv/noble"),
             types: some("qcow2,raw"),
@@ -83,59 +66,16 @@ fn each_callers_invocation_is_understood() {
     );
     // ironic-python-agent-builder
     check(
-        &["-o", "ipa", "ironic-python-agent-ramdisk", "ubuntu", "-x"],
+        "-o ipa ironic-python-agent-ramdisk ubuntu -x",
         &ImageOptions {
             output: some("ipa"),
             trace: 1,
             ..options(&["ironic-python-agent-ramdisk", "ubuntu"])
         },
     );
-    // Octavia: empty arguments, and many elements in one.
-    check(
-        &[
-            "",
-            "",
-            "-a",
-            "amd64",
-            "-o",
-            "amphora.qcow2",
-            "-t",
-            "qcow2",
-            "--image-size",
-            "2",
-            "--image-cache",
-            "/cache",
-            "",
-            "base vm ubuntu",
-        ],
-        &ImageOptions {
-            arch: some("amd64"),
-            output: some("amphora.qcow2"),
-            types: some("qcow2"),
-            image_size: some("2"),
-            image_cache: some("/cache"),
-            ..options(&["", "", "", "base vm ubuntu"])
-        },
-    );
     // Bifrost
     check(
-        &[
-            "-x",
-            "-u",
-            "-c",
-            "--no-tmpfs",
-            "--offline",
-            "-n",
-            "-a",
-            "arm64",
-            "-o",
-            "image",
-            "-t",
-            "raw",
-            "--image-size",
-            "5",
-            "ubuntu",
-        ],
+        "-x -u -c --no-tmpfs --offline -n -a arm64 -o image -t raw --image-size 5 ubuntu",
         &ImageOptions {
             trace: 1,
             uncompressed: true,
@@ -152,7 +92,7 @@ fn each_callers_invocation_is_understood() {
     );
     // StackHPC: elements before options.
     check(
-        &["ubuntu", "vm", "-o", "overcloud"],
+        "ubuntu vm -o overcloud",
         &ImageOptions {
             output: some("overcloud"),
             ..options(&["ubuntu", "vm"])
@@ -160,20 +100,30 @@ fn each_callers_invocation_is_understood() {
     );
     // Metal3
     check(
-        &[
-            "--no-tmpfs",
-            "-a",
-            "amd64",
-            "-o",
-            "ipa.qcow2",
-            "ubuntu",
-            "block-device-efi",
-        ],
+        "--no-tmpfs -a amd64 -o ipa.qcow2 ubuntu block-device-efi",
         &ImageOptions {
             no_tmpfs: true,
             arch: some("amd64"),
             output: some("ipa.qcow2"),
             ..options(&["ubuntu", "block-device-efi"])
+        },
+    );
+}
+
+#[test]
+fn empty_arguments_and_many_elements_in_one_are_understood() {
+    // Octavia
+    let line = "||-a|amd64|-o|amphora.qcow2|-t|qcow2|--image-size|2|--image-cache|/cache||base vm ubuntu";
+    let some = |text: &str| Some(text.to_owned());
+    check(
+        &line.split('|').collect::<Vec<_>>(),
+        &ImageOptions {
+            arch: some("amd64"),
+            output: some("amphora.qcow2"),
+            types: some("qcow2"),
+            image_size: some("2"),
+            image_cache: some("/cache"),
+            ..options(&["", "", "", "base vm ubuntu"])
         },
     );
 }

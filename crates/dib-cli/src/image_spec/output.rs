@@ -46,9 +46,10 @@ pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> 
             .is_some_and(|value| value != "0" && value != "false");
     Ok(OutputSpec {
         base: base(options, environment, &types)?,
-        compression: match compressed && !options.uncompressed {
-            true => Compression::Compressed,
-            false => Compression::Uncompressed,
+        compression: if compressed && !options.uncompressed {
+            Compression::Compressed
+        } else {
+            Compression::Uncompressed
         },
         checksums: checksums(options, environment)?,
         size,

@@ -1,3 +1,4 @@
+use camino::Utf8Path;
 use dib_core::{BreakPoint, ChecksumKind, Compression, ExistingOutput, ImageType, Phase};
 
 use super::*;
@@ -21,11 +22,11 @@ fn options(arguments: &[&str]) -> ImageOptions {
     }
 }
 
+/// Arguments, variables and what is expected of them.
+type Row<'a, T> = (&'a [&'a str], &'a [(&'a str, &'a str)], T);
+
 /// Checks what part of the spec comes of arguments and variables.
-fn check<T: PartialEq + std::fmt::Debug>(
-    part: impl Fn(ImageSpec) -> T,
-    rows: &[(&[&str], &[(&str, &str)], T)],
-) {
+fn check<T: PartialEq + std::fmt::Debug>(part: impl Fn(ImageSpec) -> T, rows: &[Row<'_, T>]) {
     for (arguments, variables, expected) in rows {
         let spec = spec(arguments, variables).unwrap_or_else(|error| panic!("{}", error.render()));
         assert_eq!(part(spec), *expected, "{arguments:?} {variables:?}");
@@ -348,7 +349,7 @@ fn a_log_file_alone_silences_the_terminal() {
         assert_eq!(
             (
                 console.loudness,
-                console.log_file.as_deref().map(|path| path.as_str())
+                console.log_file.as_deref().map(Utf8Path::as_str)
             ),
             (loudness, log_file)
         );
