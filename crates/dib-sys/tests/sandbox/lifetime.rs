@@ -126,7 +126,14 @@ impl Role {
         loop {
             let mut polled = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
             let ready = poll(&mut polled, PollTimeout::try_from(PATIENCE).unwrap()).unwrap();
-            assert_ne!(ready, 0, "a process of the sandbox still holds the output");
+            if ready == 0 {
+                // They also hold this program's standard error, and whoever reads that would wait for them.
+                let left = processes_with(&self.marker);
+                for (pid, _) in &left {
+                    let _ = kill(*pid, Signal::SIGKILL);
+                }
+                panic!("processes of the sandbox are left: {left:?}");
+            }
             if self.output.read(&mut buffer).unwrap() == 0 {
                 break;
             }
@@ -134,7 +141,7 @@ impl Role {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(&self.directory), "a mount is left");
         assert!(!Utf8Path::new(&self.directory).join("mounted").exists());
-        assert_eq!(processes_with(&self.marker), [""; 0]);
+        assert_eq!(processes_with(&self.marker), []);
         status
     }
 }
@@ -201,16 +208,20 @@ fn an_ignored_signal_stays_ignored() {
     assert_eq!(role.end().code(), Some(i32::from(CLEANED_UP)));
 }
 
-/// Finds processes by a word of their command line, other than callers in a role.
-fn processes_with(marker: &str) -> Vec<String> {
+/// Finds processes by a word of their command line.
+fn processes_with(marker: &str) -> Vec<(Pid, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap() {
-        let Ok(line) = fs::read(entry.unwrap().path().join("cmdline")) else {
+        let entry = entry.unwrap();
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let Ok(line) = fs::read(entry.path().join("cmdline")) else {
             continue;
         };
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         if line.contains(marker) {
-            found.push(line);
+            found.push((Pid::from_raw(pid), line));
         }
     }
     found
