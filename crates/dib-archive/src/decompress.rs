@@ -12,7 +12,8 @@ use std::thread;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::{ArchiveFormat, ExtractError};
+use crate::ExtractError;
+use crate::format::Compression;
 
 /// Small enough that a block is still in the processor's cache when its bytes go to a file.
 const BLOCK_SIZE: usize = 256 << 10;
@@ -37,7 +38,7 @@ pub(crate) struct Blocks {
 /// Calls `consume` with the decompressed stream; the decompression ends when `consume` does.
 pub(crate) fn with_blocks<T>(
     archive: &File,
-    format: ArchiveFormat,
+    compression: Compression,
     progress: &(dyn Fn(u64) + Sync),
     consume: impl FnOnce(&mut Blocks) -> Result<T, ExtractError>,
 ) -> Result<T, ExtractError> {
@@ -47,24 +48,41 @@ pub(crate) fn with_blocks<T>(
         thread::Builder::new()
             .name("decompress".to_owned())
             .spawn_scoped(scope, move || {
-                let counted = Counted { archive, read: 0, progress };
+                let counted = Counted {
+                    archive,
+                    read: 0,
+                    progress,
+                };
                 let input = BufReader::with_capacity(READ_SIZE, counted);
-                match format {
-                    ArchiveFormat::Tar => fill(input, &filling, &emptying),
-                    ArchiveFormat::TarGzip => fill(MultiGzDecoder::new(input), &filling, &emptying),
-                    ArchiveFormat::TarXz => fill(xz::decoder(input), &filling, &emptying),
+                match compression {
+                    Compression::Stored => fill(input, &filling, &emptying),
+                    Compression::Gzip => fill(MultiGzDecoder::new(input), &filling, &emptying),
+                    Compression::Xz => fill(xz::decoder(input), &filling, &emptying),
+                    Compression::Zstd => match zstd::Decoder::with_buffer(input) {
+                        Ok(stream) => fill(stream, &filling, &emptying),
+                        Err(error) => {
+                            let _ = filling.send(Err(error));
+                        }
+                    },
                 }
             })
             .map_err(ExtractError::Thread)?;
-        consume(&mut Blocks { filled, emptied, current: None, position: 0 })
+        consume(&mut Blocks {
+            filled,
+            emptied,
+            current: None,
+            position: 0,
+        })
     })
 }
 
 /// Fills blocks until the stream or its reader ends.
 fn fill(mut stream: impl Read, filling: &SyncSender<io::Result<Block>>, emptying: &Receiver<Block>) {
     loop {
-        let mut block =
-            emptying.try_recv().unwrap_or_else(|_| Block { data: vec![0; BLOCK_SIZE], length: 0 });
+        let mut block = emptying.try_recv().unwrap_or_else(|_| Block {
+            data: vec![0; BLOCK_SIZE],
+            length: 0,
+        });
         block.length = 0;
         let result = loop {
             match stream.read(&mut block.data[block.length..]) {
@@ -110,7 +128,9 @@ impl Blocks {
     }
 
     fn rest(&self) -> &[u8] {
-        self.current.as_ref().map_or(&[], |block| &block.data[self.position..block.length])
+        self.current
+            .as_ref()
+            .map_or(&[], |block| &block.data[self.position..block.length])
     }
 }
 

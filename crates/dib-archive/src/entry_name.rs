@@ -38,6 +38,19 @@ impl EntryName {
         Ok(Self(name))
     }
 
+    /// Returns the name of an entry in this directory, or `None` when `name` is not a single component.
+    pub(crate) fn join(&self, name: &[u8]) -> Option<Self> {
+        if matches!(name, b"" | b"." | b"..") || name.iter().any(|byte| matches!(byte, b'/' | 0)) {
+            return None;
+        }
+        let mut joined = self.0.clone();
+        if !self.is_root() {
+            joined.push(b'/');
+        }
+        joined.extend_from_slice(name);
+        Some(Self(joined))
+    }
+
     pub(crate) fn is_root(&self) -> bool {
         self.0.is_empty()
     }
@@ -60,7 +73,11 @@ impl EntryName {
 
     /// Returns the name for messages, with what is not UTF-8 replaced.
     pub(crate) fn lossy(&self) -> String {
-        if self.is_root() { ".".to_owned() } else { lossy(&self.0) }
+        if self.is_root() {
+            ".".to_owned()
+        } else {
+            lossy(&self.0)
+        }
     }
 }
 
@@ -74,7 +91,10 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], expected: Result<&[u8], InvalidEntryName>) {
-        assert_eq!(EntryName::parse(bytes).as_ref().map(EntryName::as_bytes), expected.as_ref().copied());
+        assert_eq!(
+            EntryName::parse(bytes).as_ref().map(EntryName::as_bytes),
+            expected.as_ref().copied()
+        );
     }
 
     #[test]
@@ -94,7 +114,13 @@ mod tests {
     fn splits() {
         let name = EntryName::parse(b"usr/bin/env").unwrap();
         assert_eq!(name.split(), (b"usr/bin".as_slice(), OsStr::new("env")));
-        assert_eq!(EntryName::parse(b"usr").unwrap().split(), (b"".as_slice(), OsStr::new("usr")));
-        assert_eq!(EntryName::parse(b"/").unwrap().split(), (b"".as_slice(), OsStr::new("")));
+        assert_eq!(
+            EntryName::parse(b"usr").unwrap().split(),
+            (b"".as_slice(), OsStr::new("usr"))
+        );
+        assert_eq!(
+            EntryName::parse(b"/").unwrap().split(),
+            (b"".as_slice(), OsStr::new(""))
+        );
     }
 }

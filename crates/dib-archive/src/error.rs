@@ -29,7 +29,9 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 pub enum ExtractError {
     /// The file is no archive of a known format.
-    #[error("the file is neither a tar archive, plain or compressed with gzip or xz, nor a SquashFS image")]
+    #[error(
+        "the file is neither a tar archive, plain or compressed with gzip, xz or zstd, nor a SquashFS image"
+    )]
     UnknownFormat,
     /// The archive can't be read or decompressed.
     #[error("failed to read the archive {place}")]

@@ -1,6 +1,6 @@
 //! Reads root file system archives into a target root.
 //!
-//! An archive is a tar stream (plain, gzip or xz) or a `SquashFS` image. What comes out of it is a tree with the owners,
+//! An archive is a tar stream (plain, or compressed with gzip, xz or zstd) or a `SquashFS` image. What comes out of it is a tree with the owners,
 //! modes, times, links and extended attributes the archive tells, and nothing outside the target root: names that
 //! climb are refused, and directories resolve inside the root whatever links earlier entries planted.
 //!
@@ -11,26 +11,33 @@
 //! - `decompress`: decompression on a thread of its own.
 //! - `entry_name`: an entry's name, checked byte by byte.
 //! - `tar`: the entries of a tar stream.
+//! - `squashfs`: the entries of a `SquashFS` image.
 //! - `tree`: creating entries in the target.
+//! - `workers`: threads that fill the files.
 //! - [`error`]: what can go wrong, naming the entry.
 
 mod decompress;
 mod entry_name;
 pub mod error;
 pub mod format;
+mod squashfs;
 mod tar;
 mod tree;
+mod workers;
 
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
 use std::io::Seek;
+use std::thread;
 
 use dib_sys::{DeviceNode, TargetRoot};
 
 pub use error::{ExtractError, Place};
 pub use format::ArchiveFormat;
+use tree::Tree;
+use workers::Workers;
 
 /// What an extraction made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,8 +93,18 @@ pub fn extract(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Extracted, ExtractError> {
     let mut start = archive;
-    start.rewind().map_err(|source| ExtractError::Damaged { place: Place::Start, source })?;
-    let mut tree = tree::Tree::new(target);
-    decompress::with_blocks(archive, format, progress, |blocks| tar::extract(blocks, &mut tree))?;
-    tree.finish()
+    start.rewind().map_err(|source| ExtractError::Damaged {
+        place: Place::Start,
+        source,
+    })?;
+    thread::scope(|scope| {
+        let mut tree = Tree::new(target, Workers::start(scope)?);
+        match format.stream() {
+            Some(compression) => decompress::with_blocks(archive, compression, progress, |blocks| {
+                tar::extract(blocks, &mut tree)
+            })?,
+            None => squashfs::extract(archive, progress, &mut tree)?,
+        }
+        tree.finish()
+    })
 }

@@ -11,7 +11,8 @@ mod pax;
 mod sparse;
 mod stream;
 
-use std::io::BufRead;
+use std::fs::File;
+use std::io::{BufRead, Write};
 
 use ::tar::EntryType;
 
@@ -20,6 +21,9 @@ use self::stream::TarStream;
 use crate::entry_name::{EntryName, InvalidEntryName, lossy};
 use crate::tree::{Special, Tree};
 use crate::{ExtractError, Place};
+
+/// Contents up to this many bytes are copied for a worker to write; longer ones go straight into the file.
+const FOR_WORKERS_AT_MOST: u64 = 512 << 10;
 
 /// Extracts every entry of the stream, and reads it to its end so that its checksum is verified.
 pub(crate) fn extract(input: &mut dyn BufRead, tree: &mut Tree<'_>) -> Result<(), ExtractError> {
@@ -46,7 +50,11 @@ fn extract_member(
     tree: &mut Tree<'_>,
 ) -> Result<(), ExtractError> {
     for attribute in member.unsupported_attributes {
-        tree.skip_attribute(name, attribute, "access lists and labels in tar's own notation are not supported");
+        tree.skip_attribute(
+            name,
+            attribute,
+            "access lists and labels in tar's own notation are not supported",
+        );
     }
     let attributes = member.attributes;
     match member.kind {
@@ -56,6 +64,19 @@ fn extract_member(
             tree.directory(name.clone(), attributes)
         }
         EntryType::Regular | EntryType::Continuous => match member.sparse {
+            None if stream.remaining() <= FOR_WORKERS_AT_MOST => {
+                let contents = stream.read_all_contents()?;
+                let entry = name.lossy();
+                let write = move |mut file: &File| match file.write_all(&contents) {
+                    Ok(()) => Ok(contents.len() as u64),
+                    Err(source) => Err(ExtractError::Entry {
+                        entry,
+                        operation: "write",
+                        source,
+                    }),
+                };
+                tree.file_by_worker(name.clone(), attributes, Box::new(write))
+            }
             None => tree.file(name, &attributes, |file| stream.copy_all(file)),
             Some(sparse) => tree.file(name, &attributes, |file| sparse.write(file, stream)),
         },
@@ -93,9 +114,10 @@ fn checked_name(bytes: &[u8]) -> Result<EntryName, ExtractError> {
 
 fn checked_link(name: &EntryName, link: &[u8]) -> Result<EntryName, ExtractError> {
     EntryName::parse(link).map_err(|invalid| match invalid {
-        InvalidEntryName::Climbs => {
-            ExtractError::LinkLeavesRoot { entry: name.lossy(), link: lossy(link) }
-        }
+        InvalidEntryName::Climbs => ExtractError::LinkLeavesRoot {
+            entry: name.lossy(),
+            link: lossy(link),
+        },
         InvalidEntryName::HoldsNul => ExtractError::Malformed {
             place: Place::In(name.lossy()),
             reason: "the name it links to holds a NUL byte".to_owned(),

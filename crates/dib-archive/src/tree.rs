@@ -21,22 +21,31 @@ use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fstatat, makedev, mkdirat, mknodat};
 use nix::unistd::{UnlinkatFlags, linkat, symlinkat, unlinkat};
 
-pub(crate) use self::attributes::{Attributes, ModificationTime};
+pub(crate) use self::attributes::{Attributes, ExtendedAttribute, ModificationTime};
 use self::directories::Directories;
 use crate::entry_name::{EntryName, lossy};
+use crate::workers::{Contents, Workers};
 use crate::{ExtractError, Extracted};
 
 /// The kinds of entries that hold nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Special {
     Fifo,
+    Socket,
     Character { major: u32, minor: u32 },
     Block { major: u32, minor: u32 },
+}
+
+impl Special {
+    fn is_device(self) -> bool {
+        matches!(self, Self::Character { .. } | Self::Block { .. })
+    }
 }
 
 /// A target into which entries are being extracted.
 pub(crate) struct Tree<'target> {
     root: BorrowedFd<'target>,
+    workers: Workers<'target>,
     directories: Directories,
     /// What the directories are to become, by name.
     unfinished: BTreeMap<EntryName, Attributes>,
@@ -44,9 +53,10 @@ pub(crate) struct Tree<'target> {
 }
 
 impl<'target> Tree<'target> {
-    pub(crate) fn new(target: &'target TargetRoot) -> Self {
+    pub(crate) fn new(target: &'target TargetRoot, workers: Workers<'target>) -> Self {
         Self {
             root: target.as_fd(),
+            workers,
             directories: Directories::default(),
             unfinished: BTreeMap::new(),
             extracted: Extracted::default(),
@@ -75,20 +85,27 @@ impl<'target> Tree<'target> {
         Ok(())
     }
 
-    /// Makes a regular file; `fill` writes its contents and returns how many bytes of them there were.
+    /// Makes a regular file and fills it at once: `write` writes its contents and returns how many bytes they were.
     pub(crate) fn file(
         &mut self,
         name: &EntryName,
         attributes: &Attributes,
-        fill: impl FnOnce(&File) -> Result<u64, ExtractError>,
+        write: impl FnOnce(&File) -> Result<u64, ExtractError>,
     ) -> Result<(), ExtractError> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let (_, file) = self.make(name, |parent, file_name| {
-            openat(parent, file_name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
-        })?;
-        let file = File::from(file);
-        self.extracted.bytes += fill(&file)?;
+        let file = self.make_file(name)?;
+        self.extracted.bytes += write(&file)?;
         attributes.set_on_file(file.as_fd(), name, &mut self.extracted.skipped_attributes)
+    }
+
+    /// Makes a regular file that a worker fills.
+    pub(crate) fn file_by_worker(
+        &mut self,
+        name: EntryName,
+        attributes: Attributes,
+        contents: Contents,
+    ) -> Result<(), ExtractError> {
+        let file = self.make_file(&name)?;
+        self.workers.fill(file, name, attributes, contents)
     }
 
     /// Makes a symbolic link with the given text.
@@ -105,9 +122,11 @@ impl<'target> Tree<'target> {
 
     /// Makes a second name for an entry that is there.
     pub(crate) fn hard_link(&mut self, name: &EntryName, other: &EntryName) -> Result<(), ExtractError> {
-        let device = self.extracted.device_nodes.iter().find(|device| {
-            device.path.as_relative().as_bytes() == other.as_bytes()
-        });
+        let device = self
+            .extracted
+            .device_nodes
+            .iter()
+            .find(|device| device.path.as_relative().as_bytes() == other.as_bytes());
         if let Some(mut device) = device.cloned() {
             let parent = self.parent(name)?;
             self.clear_the_way(&parent, name)?;
@@ -117,8 +136,10 @@ impl<'target> Tree<'target> {
             self.extracted.entries += 1;
             return Ok(());
         }
-        let missing =
-            || ExtractError::LinkMissing { entry: name.lossy(), link: other.lossy() };
+        let missing = || ExtractError::LinkMissing {
+            entry: name.lossy(),
+            link: other.lossy(),
+        };
         let (other_directory, other_name) = other.split();
         let other_parent = match self.directories.existing(self.root, other_directory) {
             Ok(directory) => directory,
@@ -144,7 +165,7 @@ impl<'target> Tree<'target> {
         Ok(())
     }
 
-    /// Makes a fifo or a device node; a device node that the system does not allow is kept for the image.
+    /// Makes a fifo, a socket or a device node; a device node that the system does not allow is kept for the image.
     pub(crate) fn special(
         &mut self,
         name: &EntryName,
@@ -153,53 +174,79 @@ impl<'target> Tree<'target> {
     ) -> Result<(), ExtractError> {
         let (kind, major, minor) = match special {
             Special::Fifo => (SFlag::S_IFIFO, 0, 0),
+            Special::Socket => (SFlag::S_IFSOCK, 0, 0),
             Special::Character { major, minor } => (SFlag::S_IFCHR, major, minor),
             Special::Block { major, minor } => (SFlag::S_IFBLK, major, minor),
         };
         let number = makedev(u64::from(major), u64::from(minor));
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         let mut forbidden = false;
-        let made = self.make(name, |parent, file_name| {
+        let created = self.make(name, |parent, file_name| {
             match mknodat(parent, file_name, kind, mode, number) {
-                Err(Errno::EPERM) if special != Special::Fifo => {
+                Err(Errno::EPERM) if special.is_device() => {
                     forbidden = true;
                     Ok(())
                 }
                 result => result,
             }
         });
-        let (parent, ()) = made?;
+        let (parent, ()) = created?;
         if !forbidden {
             return attributes.set_on_special(parent.as_fd(), name, &mut self.extracted.skipped_attributes);
         }
-        let kind = match special {
-            Special::Block { .. } => DeviceKind::Block,
-            Special::Character { .. } | Special::Fifo => DeviceKind::Character,
+        let kind = if kind == SFlag::S_IFBLK {
+            DeviceKind::Block
+        } else {
+            DeviceKind::Character
         };
-        let Attributes { uid, gid, mode, mtime, .. } = *attributes;
+        let Attributes {
+            uid,
+            gid,
+            mode,
+            mtime,
+            ..
+        } = *attributes;
         let mtime = mtime.seconds;
         let path = device_path(name)?;
-        self.extracted.device_nodes.push(DeviceNode { path, kind, major, minor, mode, uid, gid, mtime });
+        self.extracted.device_nodes.push(DeviceNode {
+            path,
+            kind,
+            major,
+            minor,
+            mode,
+            uid,
+            gid,
+            mtime,
+        });
         Ok(())
     }
 
-    /// Gives the directories their attributes and returns what was made.
+    /// Waits for the workers, gives the directories their attributes and returns what was made.
     pub(crate) fn finish(mut self) -> Result<Extracted, ExtractError> {
+        let done = self.workers.finish()?;
+        self.extracted.bytes += done.bytes;
+        self.extracted.skipped_attributes.extend(done.skipped_attributes);
         // Backwards, so that a directory is closed to this process only after those in it.
         for (name, attributes) in self.unfinished.iter().rev() {
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
             match resolve_in_root(self.root, name.as_os_str(), flags) {
-                Ok(directory) => attributes.set_on_file(
-                    directory.as_fd(),
-                    name,
-                    &mut self.extracted.skipped_attributes,
-                )?,
+                Ok(directory) => {
+                    let skipped = &mut self.extracted.skipped_attributes;
+                    attributes.set_on_file(directory.as_fd(), name, skipped)?;
+                }
                 // A later entry took its place.
                 Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {}
                 Err(errno) => return Err(failed("finish", name, errno)),
             }
         }
         Ok(self.extracted)
+    }
+
+    fn make_file(&mut self, name: &EntryName) -> Result<File, ExtractError> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let (_, file) = self.make(name, |parent, file_name| openat(parent, file_name, flags, mode))?;
+        Ok(File::from(file))
     }
 
     /// Counts something that was left out of the target.
@@ -222,17 +269,17 @@ impl<'target> Tree<'target> {
         }
         let parent = self.parent(name)?;
         let (_, file_name) = name.split();
-        let made = match make(parent.as_fd(), file_name) {
+        let created = match make(parent.as_fd(), file_name) {
             Err(Errno::EEXIST) => {
                 self.clear_the_way(&parent, name)?;
                 make(parent.as_fd(), file_name)
             }
             result => result,
         };
-        let made = made.map_err(|errno| failed("create", name, errno))?;
+        let created = created.map_err(|errno| failed("create", name, errno))?;
         self.forget_device(name);
         self.extracted.entries += 1;
-        Ok((parent, made))
+        Ok((parent, created))
     }
 
     /// Removes what stands in an entry's place.
@@ -263,20 +310,21 @@ impl<'target> Tree<'target> {
     }
 
     fn forget_device(&mut self, name: &EntryName) {
-        let is_another =
-            |device: &DeviceNode| device.path.as_relative().as_bytes() != name.as_bytes();
+        let is_another = |device: &DeviceNode| device.path.as_relative().as_bytes() != name.as_bytes();
         self.extracted.device_nodes.retain(is_another);
     }
 }
 
 fn is_directory(parent: &OwnedFd, file_name: &OsStr) -> bool {
-    fstatat(parent, file_name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(|stat| {
-        SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR
-    })
+    fstatat(parent, file_name, AtFlags::AT_SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
 }
 
 fn device_path(name: &EntryName) -> Result<TargetPath, ExtractError> {
-    let path = OsString::from(name.as_os_str()).into_string().ok().and_then(|path| path.parse().ok());
+    let path = OsString::from(name.as_os_str())
+        .into_string()
+        .ok()
+        .and_then(|path| path.parse().ok());
     path.ok_or_else(|| ExtractError::Unsupported {
         entry: lossy(name.as_bytes()),
         feature: "a device node with a name that is not UTF-8".to_owned(),
@@ -284,5 +332,9 @@ fn device_path(name: &EntryName) -> Result<TargetPath, ExtractError> {
 }
 
 fn failed(operation: &'static str, name: &EntryName, errno: Errno) -> ExtractError {
-    ExtractError::Entry { entry: name.lossy(), operation, source: io::Error::from(errno) }
+    ExtractError::Entry {
+        entry: name.lossy(),
+        operation,
+        source: io::Error::from(errno),
+    }
 }

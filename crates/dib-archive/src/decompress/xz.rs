@@ -14,7 +14,10 @@ const MEMORY_AT_MOST: u64 = 2 << 30;
 
 /// Decodes all streams of `input`, one after the other, with zero padding between them as the format allows.
 pub(super) fn decoder<R: BufRead>(input: R) -> impl Read {
-    Streams { input: Some(input), decoder: None }
+    Streams {
+        input: Some(input),
+        decoder: None,
+    }
 }
 
 struct Streams<R> {
@@ -59,7 +62,9 @@ impl<R: BufRead> Read for Streams<R> {
                 }
             }
             let decoded = self.decoder.take().map(XzDecoder::into_inner);
-            let Some(input) = decoded.or_else(|| self.input.take()) else { return Ok(0) };
+            let Some(input) = decoded.or_else(|| self.input.take()) else {
+                return Ok(0);
+            };
             if !self.start(input)? {
                 return Ok(0);
             }

@@ -1,5 +1,7 @@
 //! What headers and extended headers tell about an entry.
 
+use std::borrow::Cow;
+
 use ::tar::{EntryType, Header};
 
 use super::pax::Pax;
@@ -47,10 +49,7 @@ impl Overrides {
         let kind = header.entry_type();
         let is_extension = matches!(
             kind,
-            EntryType::GNULongName
-                | EntryType::GNULongLink
-                | EntryType::XHeader
-                | EntryType::XGlobalHeader
+            EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader
         ) || kind.as_byte() == VOLUME_LABEL;
         if !is_extension {
             return Ok(false);
@@ -79,14 +78,22 @@ impl Overrides {
         stream: &mut TarStream<'_>,
     ) -> Result<Member, ExtractError> {
         let pax = self.local.take().unwrap_or_else(|| self.global.clone());
-        let name = self.name.take().or(pax.path).unwrap_or_else(|| header.path_bytes().into_owned());
+        let name = self
+            .name
+            .take()
+            .or(pax.path)
+            .unwrap_or_else(|| header.path_bytes().into_owned());
         let link = self.link.take().or(pax.link_path);
-        let link =
-            link.or_else(|| header.link_name_bytes().map(|link| link.into_owned())).unwrap_or_default();
+        let link = link
+            .or_else(|| header.link_name_bytes().map(Cow::into_owned))
+            .unwrap_or_default();
         stream.enter(&name);
         let field = |what: &'static str| {
             let place = Place::In(lossy(&name));
-            ExtractError::Malformed { place, reason: format!("its header has no valid {what}") }
+            ExtractError::Malformed {
+                place,
+                reason: format!("its header has no valid {what}"),
+            }
         };
 
         let kind = header.entry_type();
@@ -135,7 +142,15 @@ impl Overrides {
             (_, None) => (name, None),
         };
         let unsupported_attributes = pax.unsupported;
-        Ok(Member { kind, name, link, attributes, unsupported_attributes, device, sparse })
+        Ok(Member {
+            kind,
+            name,
+            link,
+            attributes,
+            unsupported_attributes,
+            device,
+            sparse,
+        })
     }
 
     /// Checks that no extended header stands without an entry at the end of the archive.

@@ -1,7 +1,7 @@
 //! PAX extended headers: records of the form `LENGTH KEY=VALUE\n`.
 
 use crate::entry_name::lossy;
-use crate::tree::ModificationTime;
+use crate::tree::{ExtendedAttribute, ModificationTime};
 
 /// What extended headers say of an entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,8 +12,7 @@ pub(super) struct Pax {
     pub(super) uid: Option<u64>,
     pub(super) gid: Option<u64>,
     pub(super) mtime: Option<ModificationTime>,
-    /// Extended attributes by their full names.
-    pub(super) extended: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) extended: Vec<ExtendedAttribute>,
     /// Keys of access lists and labels in a notation that the kernel doesn't take.
     pub(super) unsupported: Vec<String>,
     pub(super) sparse: Option<PaxSparse>,
@@ -32,7 +31,8 @@ impl Pax {
     /// Takes the records of one extended header in.
     pub(super) fn merge(&mut self, mut bytes: &[u8]) -> Result<(), String> {
         while !bytes.is_empty() {
-            let (key, value, rest) = split_record(bytes).ok_or("an extended header has a malformed record")?;
+            let (key, value, rest) =
+                split_record(bytes).ok_or("an extended header has a malformed record")?;
             self.set(key, value)
                 .ok_or_else(|| format!("its extended header has no valid {}", lossy(key)))?;
             bytes = rest;
@@ -43,14 +43,26 @@ impl Pax {
     /// Sets one value; an empty one takes an earlier one back. `None` when it is not valid.
     fn set(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         let bytes = || (!value.is_empty()).then(|| value.to_vec());
-        let number = || if value.is_empty() { Some(None) } else { parse_number(value).map(Some) };
+        let number = || {
+            if value.is_empty() {
+                Some(None)
+            } else {
+                parse_number(value).map(Some)
+            }
+        };
         match key {
             b"path" => self.path = bytes(),
             b"linkpath" => self.link_path = bytes(),
             b"size" => self.size = number()?,
             b"uid" => self.uid = number()?,
             b"gid" => self.gid = number()?,
-            b"mtime" => self.mtime = if value.is_empty() { None } else { Some(parse_time(value)?) },
+            b"mtime" => {
+                self.mtime = if value.is_empty() {
+                    None
+                } else {
+                    Some(parse_time(value)?)
+                }
+            }
             b"GNU.sparse.major" => self.sparse().version.0 = number()?,
             b"GNU.sparse.minor" => self.sparse().version.1 = number()?,
             b"GNU.sparse.name" => self.sparse().name = bytes(),
@@ -109,8 +121,14 @@ fn parse_time(text: &[u8]) -> Option<ModificationTime> {
     });
     Some(match (negative, nanoseconds) {
         (false, _) => ModificationTime { seconds, nanoseconds },
-        (true, 0) => ModificationTime { seconds: -seconds, nanoseconds },
-        (true, _) => ModificationTime { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds },
+        (true, 0) => ModificationTime {
+            seconds: -seconds,
+            nanoseconds,
+        },
+        (true, _) => ModificationTime {
+            seconds: -seconds - 1,
+            nanoseconds: 1_000_000_000 - nanoseconds,
+        },
     })
 }
 

@@ -24,10 +24,14 @@ pub(super) struct SparseMap {
 impl SparseMap {
     /// Reads the old format's map from the header and the blocks that continue it.
     pub(super) fn of_header(header: &Header, stream: &mut TarStream<'_>) -> Result<Self, ExtractError> {
-        let invalid = |stream: &TarStream<'_>| stream.malformed("its header has no valid map of a sparse file");
+        let invalid =
+            |stream: &TarStream<'_>| stream.malformed("its header has no valid map of a sparse file");
         let gnu = header.as_gnu().ok_or_else(|| invalid(stream))?;
         let size = gnu.real_size().map_err(|_| invalid(stream))?;
-        let mut map = Self { pieces: Vec::new(), size };
+        let mut map = Self {
+            pieces: Vec::new(),
+            size,
+        };
         map.add(&gnu.sparse).ok_or_else(|| invalid(stream))?;
         let mut extended = gnu.is_extended();
         while extended {
@@ -45,7 +49,11 @@ impl SparseMap {
         let (Some(1), Some(0), Some(size)) = (version.0, version.1, real_size) else {
             return Err(stream.malformed("its sparse file is in another format than GNU's 1.0"));
         };
-        let mut numbers = Numbers { stream, block: [0; 512], position: 512 };
+        let mut numbers = Numbers {
+            stream,
+            block: [0; 512],
+            position: 512,
+        };
         let count = numbers.next()?;
         if count > PIECES_AT_MOST {
             return Err(stream.malformed("its sparse file has too many pieces"));
@@ -59,10 +67,12 @@ impl SparseMap {
 
     /// Writes the contents to their places, and returns how many bytes they were.
     pub(super) fn write(&self, mut file: &File, stream: &mut TarStream<'_>) -> Result<u64, ExtractError> {
-        file.set_len(self.size).map_err(|source| stream.refused("write", source))?;
+        file.set_len(self.size)
+            .map_err(|source| stream.refused("write", source))?;
         let mut written = 0;
         for (offset, length) in &self.pieces {
-            file.seek(SeekFrom::Start(*offset)).map_err(|source| stream.refused("write", source))?;
+            file.seek(SeekFrom::Start(*offset))
+                .map_err(|source| stream.refused("write", source))?;
             written += stream.copy(file, *length)?;
         }
         Ok(written)
@@ -80,7 +90,9 @@ impl SparseMap {
         let mut end = 0;
         let mut sum = 0;
         for (offset, length) in &self.pieces {
-            let next = offset.checked_add(*length).filter(|next| *offset >= end && *next <= self.size);
+            let next = offset
+                .checked_add(*length)
+                .filter(|next| *offset >= end && *next <= self.size);
             end = next.ok_or_else(|| stream.malformed("its map of a sparse file is out of order"))?;
             // No overflow: the pieces lie side by side in one file.
             sum += length;
@@ -117,7 +129,14 @@ impl Numbers<'_, '_> {
                 break;
             }
         }
-        let number = if digits.is_empty() { None } else { parse_number(&digits) };
-        number.ok_or_else(|| self.stream.malformed("its map of a sparse file has no valid numbers"))
+        let number = if digits.is_empty() {
+            None
+        } else {
+            parse_number(&digits)
+        };
+        number.ok_or_else(|| {
+            self.stream
+                .malformed("its map of a sparse file has no valid numbers")
+        })
     }
 }

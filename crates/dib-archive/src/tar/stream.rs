@@ -23,7 +23,12 @@ pub(super) struct TarStream<'input> {
 
 impl<'input> TarStream<'input> {
     pub(super) fn new(input: &'input mut dyn BufRead) -> Self {
-        Self { input, place: Place::Start, remaining: 0, padding: 0 }
+        Self {
+            input,
+            place: Place::Start,
+            remaining: 0,
+            padding: 0,
+        }
     }
 
     /// Reads the next header; `None` at the end of the archive.
@@ -124,10 +129,27 @@ impl<'input> TarStream<'input> {
         if self.remaining > limit {
             return Err(self.malformed("an extended header is too long"));
         }
-        let mut bytes = vec![0; usize::try_from(self.remaining).unwrap_or_default()];
-        self.read_contents(&mut bytes)?;
+        let bytes = self.read_all_contents()?;
         self.skip_contents()?;
         Ok(bytes)
+    }
+
+    /// Reads the rest of the contents, which must be known to be short.
+    pub(super) fn read_all_contents(&mut self) -> Result<Vec<u8>, ExtractError> {
+        let mut contents = Vec::with_capacity(usize::try_from(self.remaining).unwrap_or_default());
+        while self.remaining > 0 {
+            let rest = self.remaining;
+            let chunk = self.chunk()?;
+            if chunk.is_empty() {
+                return Err(self.cut_short());
+            }
+            let chunk = &chunk[..within(chunk.len(), rest)];
+            contents.extend_from_slice(chunk);
+            let length = chunk.len();
+            self.input.consume(length);
+            self.remaining -= length as u64;
+        }
+        Ok(contents)
     }
 
     /// Reads one block that belongs to the header, not to the contents.
@@ -149,7 +171,10 @@ impl<'input> TarStream<'input> {
     }
 
     pub(super) fn malformed(&self, reason: impl Into<String>) -> ExtractError {
-        ExtractError::Malformed { place: self.place.clone(), reason: reason.into() }
+        ExtractError::Malformed {
+            place: self.place.clone(),
+            reason: reason.into(),
+        }
     }
 
     pub(super) fn refused(&self, operation: &'static str, source: io::Error) -> ExtractError {
@@ -157,19 +182,29 @@ impl<'input> TarStream<'input> {
             Place::Start => String::new(),
             Place::In(name) | Place::After(name) => name.clone(),
         };
-        ExtractError::Entry { entry, operation, source }
+        ExtractError::Entry {
+            entry,
+            operation,
+            source,
+        }
     }
 
     fn read_exact(&mut self, bytes: &mut [u8]) -> Result<(), ExtractError> {
-        self.input.read_exact(bytes).map_err(|source| self.damaged(source))
+        self.input
+            .read_exact(bytes)
+            .map_err(|source| self.damaged(source))
     }
 
     fn chunk(&mut self) -> Result<&[u8], ExtractError> {
-        self.input.fill_buf().map_err(|source| damaged_at(&self.place, source))
+        self.input
+            .fill_buf()
+            .map_err(|source| damaged_at(&self.place, source))
     }
 
     fn cut_short(&self) -> ExtractError {
-        ExtractError::CutShort { place: self.place.clone() }
+        ExtractError::CutShort {
+            place: self.place.clone(),
+        }
     }
 
     fn damaged(&self, source: io::Error) -> ExtractError {

@@ -26,6 +26,9 @@ pub(crate) struct ModificationTime {
     pub(crate) nanoseconds: u32,
 }
 
+/// The full name, such as `security.capability`, and the value of an extended attribute.
+pub(crate) type ExtendedAttribute = (Vec<u8>, Vec<u8>);
+
 /// What an archive tells about an entry besides its contents.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Attributes {
@@ -34,13 +37,12 @@ pub(crate) struct Attributes {
     /// The permission bits with setuid, setgid and sticky.
     pub(crate) mode: u32,
     pub(crate) mtime: ModificationTime,
-    /// Extended attributes by their full names.
-    pub(crate) extended: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) extended: Vec<ExtendedAttribute>,
 }
 
 impl Attributes {
     /// Sets all on an open file or directory. The order matters: a new owner clears setuid and capabilities.
-    pub(super) fn set_on_file(
+    pub(crate) fn set_on_file(
         &self,
         file: BorrowedFd<'_>,
         name: &EntryName,
@@ -84,8 +86,14 @@ impl Attributes {
 
     fn set_owner_at(&self, parent: BorrowedFd<'_>, name: &EntryName) -> Result<(), ExtractError> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
-        fchownat(parent, name.split().1, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW)
-            .map_err(|errno| self.owner_refused(name, errno))
+        fchownat(
+            parent,
+            name.split().1,
+            Some(uid),
+            Some(gid),
+            AtFlags::AT_SYMLINK_NOFOLLOW,
+        )
+        .map_err(|errno| self.owner_refused(name, errno))
     }
 
     fn set_extended_and_time_at(
@@ -115,7 +123,11 @@ impl Attributes {
     ) -> Result<(), ExtractError> {
         for (attribute, value) in &self.extended {
             let mut skip = |reason: String| {
-                skipped.push(SkippedAttribute { entry: name.lossy(), attribute: lossy(attribute), reason });
+                skipped.push(SkippedAttribute {
+                    entry: name.lossy(),
+                    attribute: lossy(attribute),
+                    reason,
+                });
             };
             if is_overlay_bookkeeping(attribute) {
                 skip("it describes a layer of the machine that made the archive".to_owned());
@@ -139,7 +151,12 @@ impl Attributes {
     }
 
     fn owner_refused(&self, name: &EntryName, errno: nix::errno::Errno) -> ExtractError {
-        ExtractError::Owner { entry: name.lossy(), uid: self.uid, gid: self.gid, source: errno.into() }
+        ExtractError::Owner {
+            entry: name.lossy(),
+            uid: self.uid,
+            gid: self.gid,
+            source: errno.into(),
+        }
     }
 
     fn time(&self) -> TimeSpec {
