@@ -43,10 +43,8 @@ pub enum CacheError {
         /// Where the file would come from.
         url: String,
     },
-    /// The network may not be used, and the file is there but is not the right one.
-    #[error(
-        "{path} is damaged or outdated and offline: its sum is {found} instead of {expected} (from {url})"
-    )]
+    /// The file is there but is not the right one, and the network may not be used to get a better one.
+    #[error("{path} is damaged or outdated: its sum is {found} instead of {expected} (from {url})")]
     BadAndOffline {
         /// The file in the cache.
         path: Utf8PathBuf,

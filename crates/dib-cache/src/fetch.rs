@@ -51,51 +51,53 @@ impl Cache {
     ) -> Result<VerifiedFile, CacheError> {
         let expected = source.look_up(self, Route::Usual)?;
         let _lock = self.lock(key)?;
-        let cached = self.cached(url, key)?;
-        if let Some(expected) = expected {
-            match cached.as_ref() {
-                Some(cached) if cached.body.sha256 == expected => {
-                    return self.serve_cached(url, key, cached, Origin::Cached);
-                }
-                Some(cached) if self.offline => {
-                    return Err(CacheError::BadAndOffline {
-                        path: self.store.path(key),
-                        url: shown(url),
-                        expected,
-                        found: cached.body.sha256,
-                    });
-                }
-                _ => {}
-            }
+        let cached = self.cached(key)?;
+        if let Some(cached) = cached
+            .as_ref()
+            .filter(|cached| Some(cached.body.sha256) == expected)
+        {
+            return self.serve_cached(url, key, cached, Origin::Cached);
         }
         if self.offline {
-            return Err(source
-                .not_listed()
-                .filter(|_| expected.is_none())
-                .unwrap_or_else(|| CacheError::Offline { url: shown(url) }));
+            return Err(match (expected, &cached) {
+                (None, _) => source.not_listed(),
+                (Some(expected), Some(cached)) => self.bad_copy(url, key, expected, cached),
+                (Some(_), None) => CacheError::Offline { url: shown(url) },
+            });
         }
+        self.warn_of_damage(url, key, cached.as_ref());
+        let fetched = self.fetch_until_it_matches(url, key, source, expected, cached.as_ref());
+        self.drop_damaged_unless_replaced(key, cached.as_ref(), fetched)
+    }
 
+    /// Asks the usual way; then for the sums and at last for the file past caches.
+    fn fetch_until_it_matches(
+        &self,
+        url: &Url,
+        key: &CacheKey,
+        source: &SumSource<'_>,
+        expected: Option<Sha256>,
+        cached: Option<&Cached>,
+    ) -> Result<VerifiedFile, CacheError> {
         let candidate = match expected {
             None => None,
-            Some(_) => self.request_file(url, key, cached.as_ref(), Route::Usual)?,
+            Some(_) => self.request_file(url, key, cached, expected, Route::Usual)?,
         };
-        if let Some(file) = self.settle(url, key, expected, candidate.as_ref(), cached.as_ref())? {
+        if let Some(file) = self.settle(url, key, expected, candidate.as_ref(), cached)? {
             return Ok(file);
         }
-        self.progress.warning(&match expected {
-            Some(_) => format!("{} doesn't match its sum: asking again past caches", shown(url)),
-            None => format!(
-                "{} is not listed in the sums: asking again past caches",
-                shown(url)
-            ),
-        });
+        let problem = expected.map_or("is not listed in the sums", |_| "doesn't match its sum");
+        self.progress
+            .warning(&format!("{} {problem}: asking again past caches", shown(url)));
         let Some(expected) = source.look_up(self, Route::PastCaches)? else {
-            return Err(source.not_listed().expect("a given sum is always found"));
+            self.store.discard_partial(key)?;
+            self.store.remove(key)?;
+            return Err(source.not_listed());
         };
-        if let Some(file) = self.settle(url, key, Some(expected), candidate.as_ref(), cached.as_ref())? {
+        if let Some(file) = self.settle(url, key, Some(expected), candidate.as_ref(), cached)? {
             return Ok(file);
         }
-        let candidate = self.request_file(url, key, None, Route::PastCaches)?;
+        let candidate = self.request_file(url, key, None, Some(expected), Route::PastCaches)?;
         if let Some(file) = self.settle(url, key, Some(expected), candidate.as_ref(), None)? {
             return Ok(file);
         }
@@ -107,10 +109,7 @@ impl Cache {
                 expected,
                 found: staged.body.sha256,
             },
-            None => CacheError::Nonsense {
-                url: shown(url),
-                problem: "not modified, without having been asked",
-            },
+            None => unasked_not_modified(url),
         })
     }
 
@@ -127,7 +126,12 @@ impl Cache {
             return self.commit(url, key, staged).map(Some);
         }
         if let Some(cached) = cached.filter(|cached| Some(cached.body.sha256) == expected) {
-            return self.serve_cached(url, key, cached, Origin::Revalidated).map(Some);
+            let origin = if staged.is_none() {
+                Origin::Revalidated
+            } else {
+                Origin::Cached
+            };
+            return self.serve_cached(url, key, cached, origin).map(Some);
         }
         Ok(None)
     }
@@ -135,18 +139,14 @@ impl Cache {
     fn fetch_unverified(&self, url: &Url, key: &CacheKey) -> Result<VerifiedFile, CacheError> {
         let asked_at = now();
         let _lock = self.lock(key)?;
-        let cached = self.cached(url, key)?;
-        let damaged = cached.as_ref().and_then(Cached::damaged);
+        let cached = self.cached(key)?;
         if self.offline {
-            return match (&cached, damaged) {
-                (Some(cached), Some(expected)) => Err(CacheError::BadAndOffline {
-                    path: self.store.path(key),
-                    url: shown(url),
-                    expected,
-                    found: cached.body.sha256,
-                }),
-                (Some(cached), None) => self.serve_cached(url, key, cached, Origin::Cached),
-                (None, _) => Err(CacheError::Offline { url: shown(url) }),
+            return match (&cached, cached.as_ref().and_then(Cached::damaged)) {
+                (Some(cached), Some(expected)) => Err(self.bad_copy(url, key, expected, cached)),
+                (Some(cached), None) if cached.may_be_from(url) => {
+                    self.serve_cached(url, key, cached, Origin::Cached)
+                }
+                _ => Err(CacheError::Offline { url: shown(url) }),
             };
         }
         if let Some(cached) = cached
@@ -155,39 +155,62 @@ impl Cache {
         {
             return self.serve_cached(url, key, cached, Origin::Cached);
         }
+        self.warn_of_damage(url, key, cached.as_ref());
         // There is no sum to show whether what an earlier process began is sound.
         self.store.discard_partial(key)?;
-        match (
-            self.request_file(url, key, cached.as_ref(), Route::Usual)?,
-            &cached,
-        ) {
+        let requested = self.request_file(url, key, cached.as_ref(), None, Route::Usual);
+        let fetched = requested.and_then(|staged| match (staged, &cached) {
             (Some(staged), _) => self.commit(url, key, &staged),
             (None, Some(cached)) => self.serve_cached(url, key, cached, Origin::Revalidated),
-            (None, None) => Err(CacheError::Nonsense {
-                url: shown(url),
-                problem: "not modified, without having been asked",
-            }),
-        }
+            (None, None) => Err(unasked_not_modified(url)),
+        });
+        self.drop_damaged_unless_replaced(key, cached.as_ref(), fetched)
     }
 
-    /// Returns the copy in the cache as it is now, and says so when it is damaged.
-    fn cached(&self, url: &Url, key: &CacheKey) -> Result<Option<Cached>, CacheError> {
+    /// Returns the copy in the cache as it is now.
+    fn cached(&self, key: &CacheKey) -> Result<Option<Cached>, CacheError> {
         let Some(body) = self.store.hash_cached(key)? else {
             return Ok(None);
         };
-        let cached = Cached {
+        Ok(Some(Cached {
             body,
             sidecar: self.store.read_sidecar(key),
-        };
+        }))
+    }
+
+    fn bad_copy(&self, url: &Url, key: &CacheKey, expected: Sha256, cached: &Cached) -> CacheError {
+        let (path, found) = (self.store.path(key), cached.body.sha256);
+        CacheError::BadAndOffline {
+            path,
+            url: shown(url),
+            expected,
+            found,
+        }
+    }
+
+    fn warn_of_damage(&self, url: &Url, key: &CacheKey, cached: Option<&Cached>) {
+        let Some(cached) = cached else { return };
         if let Some(expected) = cached.damaged() {
             self.progress.warning(&format!(
-                "{} is damaged: its sum is {} instead of {expected} (from {})",
+                "{} is damaged and fetched again: its sum is {} instead of {expected} (from {})",
                 self.store.path(key),
                 cached.body.sha256,
                 shown(url),
             ));
         }
-        Ok(Some(cached))
+    }
+
+    /// A damaged copy doesn't keep its name only because there is no other to be had.
+    fn drop_damaged_unless_replaced(
+        &self,
+        key: &CacheKey,
+        cached: Option<&Cached>,
+        fetched: Result<VerifiedFile, CacheError>,
+    ) -> Result<VerifiedFile, CacheError> {
+        if fetched.is_err() && cached.and_then(Cached::damaged).is_some() {
+            self.store.remove(key)?;
+        }
+        fetched
     }
 
     /// Asks for the file, or only for a change of it when the copy in the cache is intact; `None` is no change.
@@ -196,6 +219,7 @@ impl Cache {
         url: &Url,
         key: &CacheKey,
         cached: Option<&Cached>,
+        expected: Option<Sha256>,
         route: Route,
     ) -> Result<Option<Staged>, CacheError> {
         let unless = cached
@@ -207,6 +231,7 @@ impl Cache {
             url,
             key,
             unless,
+            expected,
             route,
             most: None,
         })? {
@@ -284,14 +309,22 @@ impl SumSource<'_> {
         }
     }
 
-    fn not_listed(&self) -> Option<CacheError> {
+    fn not_listed(&self) -> CacheError {
         match self {
-            Self::Given(_) => None,
-            Self::Listed { sums, name } => Some(CacheError::NotListed {
+            Self::Given(_) => unreachable!("a given sum is always found"),
+            Self::Listed { sums, name } => CacheError::NotListed {
                 name: (*name).to_owned(),
                 sums_url: sums.url.clone(),
-            }),
+            },
         }
+    }
+}
+
+/// The error of a server that says "not modified" without having been asked.
+pub(crate) fn unasked_not_modified(url: &Url) -> CacheError {
+    CacheError::Nonsense {
+        url: shown(url),
+        problem: "not modified, without having been asked",
     }
 }
 
@@ -306,6 +339,13 @@ impl Cached {
     fn damaged(&self) -> Option<Sha256> {
         let stored = self.sidecar.as_ref()?.sha256;
         (stored != self.body.sha256).then_some(stored)
+    }
+
+    /// Says yes when it isn't known.
+    fn may_be_from(&self, url: &Url) -> bool {
+        self.sidecar
+            .as_ref()
+            .is_none_or(|sidecar| sidecar.url == shown(url))
     }
 
     fn is_intact_from(&self, url: &Url) -> bool {

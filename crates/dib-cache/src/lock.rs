@@ -37,16 +37,16 @@ pub(crate) fn acquire(
             return Ok(lock);
         }
         let holder = read_holder(path);
+        if told.as_ref() != Some(&holder) {
+            progress.waiting_for_lock(name, &holder);
+            told = Some(holder.clone());
+        }
         if start.elapsed() >= wait {
             return Err(CacheError::Locked {
                 path: path.to_owned(),
                 holder,
                 waited: wait,
             });
-        }
-        if told.as_ref() != Some(&holder) {
-            progress.waiting_for_lock(name, &holder);
-            told = Some(holder);
         }
         std::thread::sleep(POLL_INTERVAL);
     }

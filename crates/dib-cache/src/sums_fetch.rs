@@ -7,9 +7,11 @@ use reqwest::Url;
 use crate::cache::Cache;
 use crate::download::{Origin, SignaturePolicy, SumsDownload, VerifiedSums};
 use crate::error::CacheError;
+use crate::fetch::unasked_not_modified;
 use crate::http::{parse_url, shown};
 use crate::key::CacheKey;
 use crate::openpgp::{Keyring, VerifiedSignature, verify_detached};
+use crate::sha256::Sha256;
 use crate::store::{Hashed, Sidecar, failed, now};
 use crate::sums::Sums;
 use crate::transfer::{Outcome, Request, Route, Staged};
@@ -41,8 +43,11 @@ impl Cache {
         let asked_at = now();
         let _lock = self.lock(&download.cached_as)?;
         let cached = self.cached_pair(&pair)?;
-        let verified = match cached {
+        let (Content { sums, signature }, origin) = match cached {
             Some(Ok(cached)) if self.offline || (route == Route::Usual && cached.validated_at > asked_at) => {
+                for part in pair.parts() {
+                    self.remember_use(part, Origin::Cached)?;
+                }
                 (cached.content, Origin::Cached)
             }
             Some(Err(error)) if self.offline => return Err(error),
@@ -50,12 +55,12 @@ impl Cache {
             Some(Ok(cached)) => self.renew_pair(&pair, Some(&cached), route)?,
             Some(Err(error)) => {
                 self.progress
-                    .warning(&format!("fetching again what is damaged in the cache: {error}"));
-                self.renew_pair(&pair, None, route)?
+                    .warning(&format!("fetching again what is not good in the cache: {error}"));
+                self.renew_pair(&pair, None, route)
+                    .or_else(|error| self.remove_pair(&pair, error))?
             }
             None => self.renew_pair(&pair, None, route)?,
         };
-        let (Content { sums, signature, .. }, origin) = verified;
         if let Some(signature) = &signature {
             self.warn_of_weakness(&pair, signature);
         }
@@ -117,7 +122,7 @@ impl Cache {
         for (part, renewed) in pair.parts().zip([Some(sums), signature].into_iter().flatten()) {
             match renewed.staged {
                 Some(staged) => drop(self.commit(&part.url, &part.key, &staged)?),
-                None => self.touch(part)?,
+                None => self.remember_use(part, Origin::Revalidated)?,
             }
         }
         Ok((
@@ -141,10 +146,13 @@ impl Cache {
         let unless = cached
             .map(|cached| &cached.sidecar.validators)
             .filter(|validators| !validators.is_empty());
+        // Too small to be worth going on with what an earlier process began.
+        self.store.discard_partial(&part.key)?;
         let request = Request {
             url: &part.url,
             key: &part.key,
             unless,
+            expected: None,
             route,
             most: Some(MOST),
         };
@@ -153,10 +161,7 @@ impl Cache {
                 bytes: cached.bytes.clone(),
                 staged: None,
             }),
-            (Outcome::NotModified, None) => Err(CacheError::Nonsense {
-                url: shown(&part.url),
-                problem: "not modified, without having been asked",
-            }),
+            (Outcome::NotModified, None) => Err(unasked_not_modified(&part.url)),
             (Outcome::Staged(staged), _) => {
                 let bytes =
                     read_all(&staged.body).map_err(failed("read", &self.store.partial_path(&part.key)))?;
@@ -180,21 +185,31 @@ impl Cache {
                 found => found,
             },
         };
+        if let (Some(expected), None) = (sums.stored_with, &signature) {
+            let (path, url) = (self.store.path(&pair.sums.key), shown(&pair.sums.url));
+            let found = sums.sidecar.sha256;
+            return Ok(Some(Err(CacheError::BadAndOffline {
+                path,
+                url,
+                expected,
+                found,
+            })));
+        }
+        let validated_at = pair
+            .parts()
+            .zip([Some(&sums), signature.as_ref()].into_iter().flatten());
+        let validated_at = validated_at
+            .map(|(part, cached)| cached.validated_at(&part.url))
+            .min();
         let checked = pair.check(
             &sums.bytes,
             signature.as_ref().map_or(&[], |signature| &signature.bytes),
         );
-        Ok(Some(checked.map(|content| {
-            CachedPair {
-                validated_at: sums.sidecar.validated_at.min(
-                    signature
-                        .as_ref()
-                        .map_or(u64::MAX, |signature| signature.sidecar.validated_at),
-                ),
-                content,
-                sums,
-                signature,
-            }
+        Ok(Some(checked.map(|content| CachedPair {
+            content,
+            sums,
+            signature,
+            validated_at: validated_at.unwrap_or_default(),
         })))
     }
 
@@ -206,24 +221,37 @@ impl Cache {
             return Ok(None);
         }
         let bytes = read_all(&body).map_err(failed("read", &self.store.path(&part.key)))?;
-        let sidecar = self
-            .store
-            .read_sidecar(&part.key)
-            .filter(|sidecar| sidecar.sha256 == body.sha256);
+        let (sidecar, stored_with) = match self.store.read_sidecar(&part.key) {
+            Some(sidecar) if sidecar.sha256 == body.sha256 => (sidecar, None),
+            other => (
+                Sidecar::of_unknown_age(&part.url, &body),
+                other.map(|sidecar| sidecar.sha256),
+            ),
+        };
         Ok(Some(CachedPart {
             bytes,
-            sidecar: sidecar.unwrap_or_else(|| Sidecar::of_unknown_age(&part.url, &body)),
+            sidecar,
+            stored_with,
         }))
     }
 
-    /// Remembers that the server said just now that the file is current.
-    fn touch(&self, part: &Part) -> Result<(), CacheError> {
+    fn remember_use(&self, part: &Part, origin: Origin) -> Result<(), CacheError> {
         let Some(mut sidecar) = self.store.read_sidecar(&part.key) else {
             return Ok(());
         };
-        sidecar.validated_at = now();
-        sidecar.used_at = sidecar.validated_at;
+        sidecar.used_at = now();
+        if origin == Origin::Revalidated {
+            sidecar.validated_at = sidecar.used_at;
+        }
         self.store.write_sidecar(&part.key, &sidecar)
+    }
+
+    /// What is not good doesn't keep its name only because there is no other to be had.
+    fn remove_pair<T>(&self, pair: &Pair<'_>, error: CacheError) -> Result<T, CacheError> {
+        for part in pair.parts() {
+            self.store.remove(&part.key)?;
+        }
+        Err(error)
     }
 
     fn missing(&self, pair: &Pair<'_>) -> CacheError {
@@ -274,7 +302,21 @@ struct CachedPair {
 
 struct CachedPart {
     bytes: Vec<u8>,
+    /// What is remembered about these bytes.
     sidecar: Sidecar,
+    /// The sum it was stored with, when its bytes have changed since.
+    stored_with: Option<Sha256>,
+}
+
+impl CachedPart {
+    /// Returns when the server at `url` last said that it is current, in milliseconds since 1970.
+    fn validated_at(&self, url: &Url) -> u64 {
+        if self.sidecar.url == shown(url) {
+            self.sidecar.validated_at
+        } else {
+            0
+        }
+    }
 }
 
 /// One of the two files, as it is now; `staged` is there when it is new.

@@ -13,7 +13,7 @@ use crate::error::CacheError;
 use crate::http::{Http, MOST_REDIRECTS, RefusedRedirect, cause, shown};
 use crate::key::CacheKey;
 use crate::progress::Progress;
-use crate::sha256::{HashingReader, RunningSha256};
+use crate::sha256::{HashingReader, RunningSha256, Sha256};
 use crate::store::{Hashed, PartialSidecar, Store, Validators, failed};
 
 /// What to ask for.
@@ -23,6 +23,8 @@ pub(crate) struct Request<'a> {
     pub(crate) key: &'a CacheKey,
     /// What the server said about the copy in the cache, when a new copy is wanted only if it has changed.
     pub(crate) unless: Option<&'a Validators>,
+    /// The sum the body should have, where it is known.
+    pub(crate) expected: Option<Sha256>,
     pub(crate) route: Route,
     /// The longest body taken, in bytes.
     pub(crate) most: Option<u64>,
@@ -77,7 +79,13 @@ pub(crate) async fn attempt(
     progress: &dyn Progress,
     request: Request<'_>,
 ) -> Result<Outcome, Failure> {
-    let resumable = open_resumable(store, request)?;
+    let resumable = match open_resumable(store, request)? {
+        // An earlier process was killed between the last byte and the file's final name.
+        Some(Resumable { partial, validators }) if partial.is_whole(request) => {
+            return Ok(Outcome::Staged(stage(store, request, partial, validators)?));
+        }
+        other => other,
+    };
     let response = send(http, request, resumable.as_ref()).await?;
     let status = response.status();
     let validators = validators_of(response.headers());
@@ -126,18 +134,27 @@ pub(crate) async fn attempt(
         return Err(Failure::Transient { error, wait: None });
     }
     progress.finished(name);
+    Ok(Outcome::Staged(stage(store, request, body, validators)?))
+}
+
+fn stage(
+    store: &Store,
+    request: Request<'_>,
+    mut body: Partial,
+    validators: Validators,
+) -> Result<Staged, CacheError> {
     body.file
         .rewind()
         .map_err(failed("read", &store.partial_path(request.key)))?;
     let (sha256, size) = body.sum.finish();
-    Ok(Outcome::Staged(Staged {
+    Ok(Staged {
         body: Hashed {
             file: body.file,
             sha256,
             size,
         },
         validators,
-    }))
+    })
 }
 
 /// A partial download open at its end, with the sum so far.
@@ -146,23 +163,27 @@ struct Partial {
     sum: RunningSha256,
 }
 
-/// A partial download that may be gone on with if the server still has the body with that validator.
+impl Partial {
+    fn is_whole(&self, request: Request<'_>) -> bool {
+        request
+            .expected
+            .is_some_and(|expected| self.sum.clone().finish().0 == expected)
+    }
+}
+
+/// A partial download that may be gone on with if the server still has the body with those validators.
 struct Resumable {
     partial: Partial,
-    validator: String,
+    validators: Validators,
 }
 
 fn open_resumable(store: &Store, request: Request<'_>) -> Result<Option<Resumable>, CacheError> {
     let Some(sidecar) = store.read_partial_sidecar(request.key) else {
         return Ok(None);
     };
-    let Some(validator) = sidecar
-        .validators
-        .strong()
-        .filter(|_| sidecar.url == shown(request.url))
-    else {
+    if sidecar.url != shown(request.url) || sidecar.validators.strong().is_none() {
         return Ok(None);
-    };
+    }
     let Some(mut file) = store.open_partial(request.key)? else {
         return Ok(None);
     };
@@ -177,7 +198,7 @@ fn open_resumable(store: &Store, request: Request<'_>) -> Result<Option<Resumabl
         .map_err(failed("read", &path))?;
     Ok(Some(Resumable {
         partial: Partial { file, sum },
-        validator: validator.to_owned(),
+        validators: sidecar.validators,
     }))
 }
 
@@ -191,7 +212,7 @@ async fn send(http: &Http, request: Request<'_>, resumable: Option<&Resumable>) 
     if let Some(resumable) = resumable {
         builder = builder
             .header(RANGE, format!("bytes={}-", resumable.partial.sum.size()))
-            .header(IF_RANGE, &resumable.validator);
+            .header(IF_RANGE, resumable.validators.strong().unwrap_or_default());
     } else if let Some(unless) = request.unless {
         for (name, value) in [
             (IF_NONE_MATCH, &unless.etag),

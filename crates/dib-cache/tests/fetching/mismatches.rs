@@ -194,6 +194,35 @@ fn a_file_that_is_not_listed_is_looked_for_past_caches() {
 }
 
 #[test]
+fn unsigned_sums_that_were_damaged_in_the_cache_are_noticed() {
+    let setup = Setup::new();
+    let server = Server::start(|request, _| {
+        if is_sums(request) {
+            file(request, sums_of(NEW).as_bytes(), "\"sums\"")
+        } else {
+            file(request, NEW, "\"image\"")
+        }
+    });
+    fetch(&setup, &server).expect("a download");
+    std::fs::write(setup.path("SHA256SUMS"), sums_of(OLD)).expect("the sums");
+    let download = listed(server.url("image"), server.url("SHA256SUMS"));
+    let error = setup
+        .cache()
+        .offline()
+        .fetch(&download)
+        .expect_err("damaged sums");
+    assert!(matches!(error, CacheError::BadAndOffline { .. }));
+    assert_eq!(
+        fetch(&setup, &server).expect("a cached file").origin,
+        Origin::Cached
+    );
+    assert_eq!(
+        std::fs::read_to_string(setup.path("SHA256SUMS")).expect("the sums"),
+        sums_of(NEW)
+    );
+}
+
+#[test]
 fn one_name_for_two_files_is_refused() {
     let setup = Setup::new();
     let mut download = listed(
