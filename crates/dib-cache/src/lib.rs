@@ -10,7 +10,7 @@
 //! - [`key`], [`sha256`], [`sums`], [`openpgp`]: names, sums, lists of sums and signatures over them.
 //! - [`progress`]: what a fetch tells while it runs.
 //! - [`upkeep`]: listing, verifying and pruning what the cache holds.
-//! - `fetch`, `sums_fetch`: the two procedures behind the calls; `revalidate`: one file from the network, with
+//! - `fetch`, `sums_fetch`: the two procedures behind the calls; `retry`: one file from the network, with
 //!   retries; `http`, `transfer`: one request and one body; `store`, `lock`: what stands on the disk, and who
 //!   may change it.
 //!
@@ -42,7 +42,7 @@ pub mod upkeep;
 mod fetch;
 mod http;
 mod lock;
-mod revalidate;
+mod retry;
 mod store;
 mod sums_fetch;
 mod transfer;
