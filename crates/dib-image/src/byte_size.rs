@@ -98,7 +98,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, unit) = UNITS
             .into_iter()
-            .find(|(_, unit)| self.0 > 0 && self.0 % unit == 0)
+            .find(|(_, unit)| self.0 > 0 && self.0.is_multiple_of(*unit))
             .unwrap_or(("B", 1));
         write!(formatter, "{}{name}", self.0 / unit)
     }

@@ -1,5 +1,6 @@
 //! MD5 and SHA-256 of an image, both in one pass.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -187,7 +188,6 @@ fn digest<D: Digest>(parts: &Receiver<Part>) -> String {
             }
         }
     }
-    use std::fmt::Write as _;
     digest.finalize().iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string does not fail");
         text

@@ -21,6 +21,8 @@ pub mod byte_size;
 pub mod checksums;
 pub mod disk_spec;
 pub mod ext4;
+#[cfg(test)]
+mod fixture;
 pub mod output_file;
 pub mod qcow2;
 mod sparse;

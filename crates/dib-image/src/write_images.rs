@@ -246,11 +246,8 @@ fn write_disks(
             ImageFormat::Tar | ImageFormat::Raw => {}
             ImageFormat::Qcow2(options) => {
                 let mut progress = |done, total| {
-                    report(Event::Progress {
-                        path: path.clone(),
-                        done,
-                        total,
-                    })
+                    let path = path.clone();
+                    report(Event::Progress { path, done, total });
                 };
                 qcow2::write_qcow2(disk.file(), file.file(), options, &mut progress).map_err(|source| {
                     ImageError::Qcow2 {

@@ -167,8 +167,8 @@ fn a_killed_writer_leaves_a_leftover() {
     let path = place.path.join(format!(".image.raw{PARTIAL}1-0-0"));
     let mut writer = Command::new("flock")
         .args([
-            path.as_str(),
             "--no-fork",
+            path.as_str(),
             "sh",
             "-c",
             "echo held; exec sleep 600",

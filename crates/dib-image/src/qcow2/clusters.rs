@@ -6,22 +6,25 @@ use std::io;
 use std::num::NonZero;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use flate2::{Compress, FlushCompress, Status};
 
-use super::{CLUSTER, CLUSTER_LENGTH, Compression, Qcow2Error, SECTOR};
+use super::{CLUSTER, CLUSTER_LENGTH, Compression, Qcow2Error};
 
+/// More than a cluster's deflated bytes ever are.
+const DEFLATE_ROOM: usize = CLUSTER_LENGTH + CLUSTER_LENGTH / 4;
 /// Guest clusters that a thread takes at once.
-const BATCH: u64 = 16;
+const BATCH: usize = 16;
 /// Batches per thread that may be under way, which bounds the memory.
 const AHEAD: usize = 4;
 /// QEMU inflates with a window of 4 KiB (`inflateInit2` with -12), so distances must not be longer.
 const WINDOW_BITS: u8 = 12;
-/// Deflated bytes must save a sector at least.
-const LARGEST_DEFLATED: usize = CLUSTER_LENGTH - SECTOR as usize;
+/// Deflated bytes must save a sector at least, for less saves nothing.
+const LARGEST_DEFLATED: usize = CLUSTER_LENGTH - 512;
 
 /// A guest cluster that is not all zeros.
 pub(super) enum Content {
@@ -68,7 +71,7 @@ pub(super) fn for_each(
                 let Some((number, batch)) = batches.next() else {
                     break;
                 };
-                // The threads end only when the queue does, unless one panics, which receiving notices.
+                // The threads end only when the queue does.
                 let _ = work.send((number, batch));
                 sent += 1;
             }
@@ -99,8 +102,8 @@ fn batches(extents: &[Range<u64>]) -> impl Iterator<Item = Range<u64>> {
         let end = extent.end.div_ceil(CLUSTER).max(start);
         done = end;
         (start..end)
-            .step_by(BATCH as usize)
-            .map(move |first| first..(first + BATCH).min(end))
+            .step_by(BATCH)
+            .map(move |first| first..(first + BATCH as u64).min(end))
     })
 }
 
@@ -120,7 +123,10 @@ fn work_off(
     loop {
         let received = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, clusters)) = received else { return };
-        let result = read_batch(raw, clusters, deflate.as_mut());
+        // A thread that ended without its result would be waited for forever.
+        let read = AssertUnwindSafe(|| read_batch(raw, clusters, deflate.as_mut()));
+        let result =
+            catch_unwind(read).unwrap_or_else(|_| Err(io::Error::other("a compressing thread panicked")));
         if finished.send((number, result)).is_err() {
             return;
         }
@@ -151,17 +157,19 @@ fn read_batch(raw: &File, clusters: Range<u64>, mut deflate: Option<&mut Compres
 }
 
 /// Deflates a cluster, or returns `None` when that saves nothing.
+///
+/// The room is for the worst case and never runs out: zlib-rs 0.6 panics or writes nonsense in some cases when it does.
 fn deflated(deflate: &mut Compress, cluster: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let mut deflated = vec![0; LARGEST_DEFLATED];
+    let mut deflated = vec![0; DEFLATE_ROOM];
     deflate.reset();
     let status = deflate
         .compress(cluster, &mut deflated, FlushCompress::Finish)
         .map_err(io::Error::other)?;
     if status != Status::StreamEnd {
-        return Ok(None);
+        return Err(io::Error::other("the compressor did not come to its end"));
     }
-    deflated.truncate(usize::try_from(deflate.total_out()).map_err(io::Error::other)?);
-    Ok(Some(deflated))
+    let length = usize::try_from(deflate.total_out()).map_err(io::Error::other)?;
+    Ok((length <= LARGEST_DEFLATED).then(|| deflated[..length].to_owned()))
 }
 
 fn read_at_most(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {

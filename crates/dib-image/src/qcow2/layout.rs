@@ -41,8 +41,7 @@ pub(super) struct Layout<'a> {
 impl<'a> Layout<'a> {
     pub(super) fn new(out: &'a File, size: u64) -> Self {
         let l1_entries = size.div_ceil(L1_REACH);
-        // QEMU wants the L1 table's offset to be valid even when the table is empty.
-        let l1_clusters = (l1_entries * 8).div_ceil(CLUSTER).max(1);
+        let l1_clusters = (l1_entries * 8).div_ceil(CLUSTER);
         let mut layout = Self {
             out,
             size,

@@ -1,1 +1,319 @@
+use std::os::unix::fs::FileExt;
 
+use camino::{Utf8Path, Utf8PathBuf};
+use flate2::{Decompress, FlushDecompress, Status};
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixture::run;
+
+/// A stretch of a disk.
+#[derive(Debug, Clone)]
+enum Stretch {
+    Hole(usize),
+    Zeros(usize),
+    Same(u8, usize),
+    Text(usize),
+    Random(u64, usize),
+}
+
+impl Stretch {
+    /// Returns its bytes; those of a hole are not written.
+    fn bytes(&self) -> Vec<u8> {
+        match *self {
+            Self::Hole(length) | Self::Zeros(length) => vec![0; length],
+            Self::Same(byte, length) => vec![byte; length],
+            Self::Text(length) => b"The quick brown fox jumps over the lazy dog. "
+                .iter()
+                .copied()
+                .cycle()
+                .take(length)
+                .collect(),
+            Self::Random(seed, length) => {
+                // splitmix64, for bytes that don't compress.
+                let mut state = seed;
+                let numbers = std::iter::repeat_with(|| {
+                    state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                    mixed ^ (mixed >> 27)
+                });
+                numbers.flat_map(u64::to_le_bytes).take(length).collect()
+            }
+        }
+    }
+}
+
+fn stretch() -> impl Strategy<Value = Stretch> {
+    let length = 1_usize..300_000;
+    prop_oneof![
+        length.clone().prop_map(Stretch::Hole),
+        (1_usize..2_000_000).prop_map(Stretch::Hole),
+        length.clone().prop_map(Stretch::Zeros),
+        (any::<u8>(), length.clone()).prop_map(|(byte, length)| Stretch::Same(byte, length)),
+        length.clone().prop_map(Stretch::Text),
+        (any::<u64>(), length).prop_map(|(seed, length)| Stretch::Random(seed, length)),
+    ]
+}
+
+struct Disk {
+    _guard: tempfile::TempDir,
+    directory: Utf8PathBuf,
+    raw: Utf8PathBuf,
+    content: Vec<u8>,
+}
+
+fn disk(stretches: &[Stretch]) -> Disk {
+    let guard = tempfile::tempdir().unwrap();
+    let directory = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+    let raw = directory.join("disk.raw");
+    let file = File::create(&raw).unwrap();
+    let mut content = Vec::new();
+    for stretch in stretches {
+        let bytes = stretch.bytes();
+        if !matches!(stretch, Stretch::Hole(_)) {
+            file.write_all_at(&bytes, content.len() as u64).unwrap();
+        }
+        content.extend(bytes);
+    }
+    file.set_len(content.len() as u64).unwrap();
+    Disk {
+        _guard: guard,
+        directory,
+        raw,
+        content,
+    }
+}
+
+fn write(disk: &Disk, options: Qcow2Options) -> Utf8PathBuf {
+    let path = disk.directory.join("disk.qcow2");
+    let out = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .unwrap();
+    write_qcow2(&File::open(&disk.raw).unwrap(), &out, &options, &mut |_, _| {}).unwrap();
+    path
+}
+
+const OPTIONS: [Qcow2Options; 4] = [
+    Qcow2Options {
+        version: Qcow2Version::V3,
+        compression: Compression::Zlib { level: 6 },
+    },
+    Qcow2Options {
+        version: Qcow2Version::V3,
+        compression: Compression::None,
+    },
+    Qcow2Options {
+        version: Qcow2Version::V2,
+        compression: Compression::Zlib { level: 1 },
+    },
+    Qcow2Options {
+        version: Qcow2Version::V2,
+        compression: Compression::None,
+    },
+];
+
+/// Asserts that QEMU finds the image sound and equal to the disk.
+fn check(disk: &Disk, options: Qcow2Options) {
+    let image = write(disk, options);
+    run("qemu-img", &["check", "-f", "qcow2", image.as_str()]);
+    run(
+        "qemu-img",
+        &[
+            "compare",
+            "-f",
+            "raw",
+            "-F",
+            "qcow2",
+            disk.raw.as_str(),
+            image.as_str(),
+        ],
+    );
+    let back = disk.directory.join("back.raw");
+    run(
+        "qemu-img",
+        &[
+            "convert",
+            "-f",
+            "qcow2",
+            "-O",
+            "raw",
+            image.as_str(),
+            back.as_str(),
+        ],
+    );
+    let mut expected = disk.content.clone();
+    expected.resize(expected.len().next_multiple_of(512), 0);
+    assert!(
+        std::fs::read(back).unwrap() == expected,
+        "{options:?}: converted back, the disk is another"
+    );
+}
+
+const COPIED: u64 = 1 << 63;
+const COMPRESSED: u64 = 1 << 62;
+
+/// Reads an image with a window of 4 KiB, as narrow as QEMU's, and returns the disk.
+fn read_strictly(image: &Utf8Path) -> Vec<u8> {
+    let image = std::fs::read(image).unwrap();
+    let number = |offset: usize| u64::from_be_bytes(image[offset..offset + 8].try_into().unwrap());
+    let place = |entry: u64| usize::try_from(entry & !(COPIED | COMPRESSED)).unwrap();
+    let size = usize::try_from(number(24)).unwrap();
+    let l1_table = place(number(40));
+    let mut disk = Vec::new();
+    for cluster in 0..size.div_ceil(CLUSTER_LENGTH) {
+        let table = place(number(l1_table + cluster / 8192 * 8));
+        let entry = if table == 0 {
+            0
+        } else {
+            number(table + cluster % 8192 * 8)
+        };
+        if entry & COMPRESSED != 0 {
+            let offset = place(entry & ((1 << 54) - 1));
+            let sectors = place((entry >> 54) & 0xff);
+            let end = (offset / 512 + 1 + sectors) * 512;
+            disk.extend(inflate_in_small_steps(&image[offset..end]));
+        } else if entry == 0 {
+            disk.resize(disk.len() + CLUSTER_LENGTH, 0);
+        } else {
+            disk.extend(&image[place(entry)..place(entry) + CLUSTER_LENGTH]);
+        }
+    }
+    disk.truncate(size);
+    disk
+}
+
+fn inflate_in_small_steps(mut deflated: &[u8]) -> Vec<u8> {
+    let mut inflate = Decompress::new_with_window_bits(false, 12);
+    let mut out = Vec::new();
+    loop {
+        let (read, written) = (inflate.total_in(), inflate.total_out());
+        let mut step = [0; 500];
+        let status = inflate
+            .decompress(deflated, &mut step, FlushDecompress::None)
+            .unwrap();
+        out.extend(&step[..usize::try_from(inflate.total_out() - written).unwrap()]);
+        deflated = &deflated[usize::try_from(inflate.total_in() - read).unwrap()..];
+        if status == Status::StreamEnd {
+            assert_eq!(out.len(), CLUSTER_LENGTH);
+            return out;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_disk_comes_back(stretches in prop::collection::vec(stretch(), 0..12), level in 0..10_u32) {
+        let disk = disk(&stretches);
+        let version = if level % 2 == 0 { Qcow2Version::V2 } else { Qcow2Version::V3 };
+        let compression = if level == 0 { Compression::None } else { Compression::Zlib { level } };
+        check(&disk, Qcow2Options { version, compression });
+        let mut expected = disk.content.clone();
+        expected.resize(expected.len().next_multiple_of(512), 0);
+        let read = read_strictly(&disk.directory.join("disk.qcow2"));
+        prop_assert!(read == expected);
+    }
+}
+
+#[test]
+fn an_empty_disk_and_a_hole_are_sound() {
+    for stretches in [
+        vec![],
+        vec![Stretch::Hole(1)],
+        vec![Stretch::Hole(5_000_000)],
+        vec![Stretch::Same(1, 1)],
+    ] {
+        for options in OPTIONS {
+            check(&disk(&stretches), options);
+        }
+    }
+}
+
+#[test]
+fn a_large_sparse_disk_has_several_l2_tables_and_takes_little() {
+    let disk = disk(&[Stretch::Text(100_000)]);
+    let raw = File::options().write(true).open(&disk.raw).unwrap();
+    let far = (3 << 30) + 65_000;
+    raw.write_all_at(b"far away", far).unwrap();
+    raw.set_len(20 << 30).unwrap();
+    let image = write(&disk, Qcow2Options::default());
+    assert!(std::fs::metadata(&image).unwrap().len() <= 8 * CLUSTER);
+    run("qemu-img", &["check", "-f", "qcow2", image.as_str()]);
+    run(
+        "qemu-img",
+        &[
+            "compare",
+            "-f",
+            "raw",
+            "-F",
+            "qcow2",
+            disk.raw.as_str(),
+            image.as_str(),
+        ],
+    );
+}
+
+#[test]
+fn more_than_one_refcount_block_is_sound() {
+    // A refcount block counts 32768 clusters, which are 2 GiB: a sparse image file reaches that in no time.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut layout = Layout::new(file.as_file(), 4 << 30);
+    for cluster in 0..33_000 {
+        layout.store(cluster, b"").unwrap();
+    }
+    layout.finish(Qcow2Version::V3).unwrap();
+    run(
+        "qemu-img",
+        &["check", "-f", "qcow2", file.path().to_str().unwrap()],
+    );
+}
+
+#[test]
+fn the_result_depends_on_content_and_options_alone() {
+    let disk = disk(&[
+        Stretch::Text(3_000_000),
+        Stretch::Random(1, 2_000_000),
+        Stretch::Same(5, 4_000_000),
+    ]);
+    let first = std::fs::read(write(&disk, Qcow2Options::default())).unwrap();
+    for _ in 0..3 {
+        assert!(std::fs::read(write(&disk, Qcow2Options::default())).unwrap() == first);
+    }
+}
+
+#[test]
+fn progress_ends_at_the_total() {
+    let disk = disk(&[
+        Stretch::Text(3_000_001),
+        Stretch::Hole(1_000_000),
+        Stretch::Text(10),
+    ]);
+    let out = tempfile::tempfile().unwrap();
+    let mut reports = Vec::new();
+    let raw = File::open(&disk.raw).unwrap();
+    write_qcow2(&raw, &out, &Qcow2Options::default(), &mut |done, total| {
+        reports.push((done, total));
+    })
+    .unwrap();
+    assert!(reports.is_sorted());
+    let (done, total) = *reports.last().unwrap();
+    assert_eq!(done, total);
+}
+
+#[test]
+fn a_disk_that_qemu_would_not_open_is_refused() {
+    assert_eq!(layout::LARGEST_DISK, 2 << 50);
+    let error = Qcow2Error::TooLarge {
+        size: layout::LARGEST_DISK + 512,
+    };
+    assert!(
+        error
+            .to_string()
+            .starts_with("a disk of 2251799813685760 bytes is larger than QEMU opens")
+    );
+}

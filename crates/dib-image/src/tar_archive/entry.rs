@@ -8,7 +8,7 @@ use dib_sys::{DeviceKind, DeviceNode};
 use nix::sys::stat::{major, minor};
 use tar::{EntryType, Header};
 
-const BLOCK: u64 = 512;
+const BLOCK: usize = 512;
 /// The room for a name or a link's target in a ustar header, in bytes.
 const NAME_ROOM: usize = 100;
 /// The largest owner and size that the header's octal digits hold.
@@ -157,9 +157,9 @@ impl Entry {
 
 /// Fills the last block after `size` bytes with zeros.
 pub(super) fn pad(out: &mut dyn Write, size: u64) -> io::Result<()> {
-    let zeros = [0; BLOCK as usize];
-    let length = size.next_multiple_of(BLOCK) - size;
-    out.write_all(&zeros[..usize::try_from(length).map_err(io::Error::other)?])
+    let zeros = [0; BLOCK];
+    let beyond = usize::try_from(size % BLOCK as u64).map_err(io::Error::other)?;
+    out.write_all(&zeros[..(BLOCK - beyond) % BLOCK])
 }
 
 /// Puts as much of `bytes` into a field as fits; what does not fit stands in a PAX record.
