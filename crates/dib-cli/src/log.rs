@@ -102,6 +102,11 @@ impl LogSink {
                 .write_all(format!("{stamp}{line}\n").as_bytes())
                 .and_then(|()| stream.flush());
         }
+        self.file_line(line);
+    }
+
+    /// Writes a line to the log file alone.
+    pub(crate) fn file_line(&self, line: &str) {
         if let Some(file) = &self.file {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = file.write_all(format!("{}{line}\n", stamp()).as_bytes());

@@ -8,7 +8,7 @@ mod profile;
 mod terminal;
 mod throttle;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::sync::{Arc, Mutex};
 
 use dib_core::{BreakPoint, Entry, HookTiming, Observer, Phase, PhaseProfile, PlannedHook};
@@ -89,6 +89,14 @@ impl Console {
     /// Logs a line, or several.
     pub fn say(&self, text: &str) {
         self.sink.line(text);
+    }
+
+    /// Shows an error that ends the build: on standard error, however quiet the console is, and in the log file.
+    pub fn show_error(&self, error: &CliError) {
+        let rendered = error.render();
+        // Nobody is left to tell when standard error is closed.
+        let _ = Stream::Stderr.writer().write_all(rendered.as_bytes());
+        rendered.lines().for_each(|line| self.sink.file_line(line));
     }
 
     /// Logs an entry of the journal: the trace of `DIB_DEBUG_TRACE`.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::error::EXIT_CODES;
 
 /// The variables that stand in for options, or for which there is no option.
-const VARIABLES: [(&str, &str); 19] = [
+const VARIABLES: [(&str, &str); 22] = [
     ("ARCH", "-a"),
     ("IMAGE_NAME", "-o"),
     ("DIB_IMAGE_SIZE", "--image-size"),
@@ -26,14 +26,23 @@ const VARIABLES: [(&str, &str); 19] = [
     ),
     (
         "break",
-        "stop for a shell: before-PHASE, after-PHASE or after-error, separated by commas",
+        "stop for a shell at these points: before-PHASE, after-PHASE, after-error",
     ),
     ("break_cmd", "what to run there instead of bash"),
+    ("TMP_DIR", "the directory to build in; TMPDIR and /tmp otherwise"),
+    (
+        "http_proxy",
+        "the proxy for downloads, as https_proxy; no_proxy names exceptions",
+    ),
     (
         "DIB_QUIET",
         "1: no log but in the log file; 0: also with --logfile",
     ),
     ("DIB_NO_TIMESTAMP", "1: no time before the lines of the log"),
+    (
+        "DIB_LOG",
+        "what of dib's own diagnostics to log, such as debug; warn otherwise",
+    ),
 ];
 
 /// Returns the examples, the variables and the exit codes of a build.
@@ -43,7 +52,7 @@ pub(super) fn of_build(command: &str) -> String {
     for example in [
         format!("{command} ubuntu"),
         format!("{command} -o noble -t qcow2,raw --checksum -p vim,less ubuntu"),
-        format!("DIB_RELEASE=jammy {command} -a arm64 -o images/jammy.qcow2 ubuntu"),
+        format!("DIB_RELEASE=jammy {command} -o images/jammy.qcow2 ubuntu"),
     ] {
         writeln!(text, "  {example}").expect("a String takes all text");
     }

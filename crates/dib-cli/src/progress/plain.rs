@@ -15,6 +15,7 @@ use crate::log::LogSink;
 pub(crate) struct LogProgress {
     sink: Arc<LogSink>,
     works: Mutex<BTreeMap<String, Work>>,
+    clock: fn() -> Instant,
 }
 
 /// Something that works through bytes.
@@ -30,6 +31,7 @@ impl LogProgress {
         Self {
             sink,
             works: Mutex::default(),
+            clock: Instant::now,
         }
     }
 
@@ -43,7 +45,7 @@ impl LogProgress {
         if works.contains_key(title) {
             return;
         }
-        let began = Instant::now();
+        let began = (self.clock)();
         works.insert(
             title.to_owned(),
             Work {
@@ -63,7 +65,7 @@ impl LogProgress {
         let mut works = self.works();
         let Some(work) = works.get_mut(title) else { return };
         (work.done, work.total) = how_far(work);
-        if !work.throttle.passes(work.done, work.total, Instant::now()) || work.done == work.total {
+        if !work.throttle.passes(work.done, work.total, (self.clock)()) || work.done == work.total {
             return;
         }
         let done = BinaryBytes(work.done);
@@ -78,7 +80,7 @@ impl LogProgress {
             match work.done {
                 0 => self.sink.detail(&format!("{title}: done")),
                 done => {
-                    let seconds = work.began.elapsed().as_secs_f64();
+                    let seconds = (self.clock)().duration_since(work.began).as_secs_f64();
                     self.sink
                         .detail(&format!("{title}: done, {} in {seconds:.1} s", BinaryBytes(done)));
                 }
@@ -193,6 +195,9 @@ impl dib_cache::Progress for LogProgress {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
     use dib_cache::Progress;
 
     use super::*;
@@ -202,14 +207,20 @@ mod tests {
     fn check(show: impl FnOnce(&LogProgress), expected: &[&str]) {
         let recorded = Recorded::default();
         let sink = LogSink::open(recorded.screen(Timestamps::Omitted), None).unwrap();
-        show(&LogProgress::new(Arc::new(sink)));
-        // How long it took is not what the test is about.
-        let text = recorded.text();
-        let lines: Vec<_> = text
-            .lines()
-            .map(|line| line.split(" in ").next().unwrap())
-            .collect();
-        assert_eq!(lines, expected);
+        show(&LogProgress {
+            clock: a_second_later,
+            ..LogProgress::new(Arc::new(sink))
+        });
+        assert_eq!(recorded.text().lines().collect::<Vec<_>>(), expected);
+    }
+
+    /// A clock that goes on by a second each time it is read.
+    fn a_second_later() -> Instant {
+        thread_local! {
+            static NOW: Cell<Instant> = Cell::new(Instant::now());
+        }
+        NOW.set(NOW.get() + Duration::from_secs(1));
+        NOW.get()
     }
 
     #[test]
@@ -217,23 +228,23 @@ mod tests {
         check(
             |progress| {
                 progress.started("root.tar.xz", Some(100 << 20), 0);
-                for _ in 0..100 {
-                    progress.advanced("root.tar.xz", 1 << 20);
+                for _ in 0..25 {
+                    progress.advanced("root.tar.xz", 4 << 20);
                 }
                 progress.finished("root.tar.xz");
             },
             &[
                 "downloading root.tar.xz: 100.00 MiB",
-                "downloading root.tar.xz: 10 % (10.00 MiB)",
+                "downloading root.tar.xz: 12 % (12.00 MiB)",
                 "downloading root.tar.xz: 20 % (20.00 MiB)",
-                "downloading root.tar.xz: 30 % (30.00 MiB)",
+                "downloading root.tar.xz: 32 % (32.00 MiB)",
                 "downloading root.tar.xz: 40 % (40.00 MiB)",
-                "downloading root.tar.xz: 50 % (50.00 MiB)",
+                "downloading root.tar.xz: 52 % (52.00 MiB)",
                 "downloading root.tar.xz: 60 % (60.00 MiB)",
-                "downloading root.tar.xz: 70 % (70.00 MiB)",
+                "downloading root.tar.xz: 72 % (72.00 MiB)",
                 "downloading root.tar.xz: 80 % (80.00 MiB)",
-                "downloading root.tar.xz: 90 % (90.00 MiB)",
-                "downloading root.tar.xz: done, 100.00 MiB",
+                "downloading root.tar.xz: 92 % (92.00 MiB)",
+                "downloading root.tar.xz: done, 100.00 MiB in 26.0 s",
             ],
         );
     }
@@ -256,7 +267,7 @@ mod tests {
                 "downloading SHA256SUMS",
                 "trying SHA256SUMS again, attempt 2: connection reset",
                 "downloading SHA256SUMS",
-                "downloading SHA256SUMS: done, 30 B",
+                "downloading SHA256SUMS: done, 30 B in 2.0 s",
                 "warning: unverified",
             ],
         );
@@ -295,7 +306,7 @@ mod tests {
                 "running root.d/10-cache of ubuntu",
                 "extracting root.tar.gz: 4.00 KiB",
                 "100%",
-                "extracting root.tar.gz: done, 4.00 KiB",
+                "extracting root.tar.gz: done, 4.00 KiB in 3.0 s",
                 "phase root took 1.0 s",
                 "     1.000 s  10-cache  ubuntu",
             ],

@@ -48,7 +48,7 @@ impl TerminalProgress {
         let bar = lines.works.entry(title.to_owned()).or_insert_with(|| {
             self.sink.detail(title);
             let bar = self.bars.add(ProgressBar::no_length());
-            bar.set_style(style("{msg}  {bytes}"));
+            bar.set_style(style("{wide_msg}  {bytes}"));
             bar.set_message(title.to_owned());
             bar.enable_steady_tick(TICK);
             bar
@@ -56,7 +56,7 @@ impl TerminalProgress {
         if total > 0 && bar.length() != Some(total) {
             bar.set_length(total);
             bar.set_style(style(
-                "{msg}  [{bar:24}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
+                "{wide_msg}  [{bar:12}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
             ));
         }
         bar.clone()

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-const INTERVAL: Duration = Duration::from_secs(5);
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(5);
 const SHARE: u64 = 10;
 
-/// Lets a message pass when 10 % more is done, or 5 seconds after the last one; never more often than ten times for
-/// work that is quickly done.
+/// Lets a message pass when 5 seconds have gone by since the last one, or 10 % more is done and a second has gone by.
 #[derive(Debug, Clone)]
 pub(crate) struct Throttle {
     last: Instant,
@@ -24,7 +24,8 @@ impl Throttle {
     /// Returns whether a message about `done` of `total` may pass; a `total` of 0 is an unknown one.
     pub(crate) fn passes(&mut self, done: u64, total: u64, now: Instant) -> bool {
         let tenth = done.saturating_mul(SHARE).checked_div(total).unwrap_or(0);
-        let passes = tenth > self.last_tenth || now.duration_since(self.last) >= INTERVAL;
+        let since = now.duration_since(self.last);
+        let passes = since >= LONGEST || (since >= SHORTEST && tenth > self.last_tenth);
         if passes {
             self.last = now;
             self.last_tenth = tenth;
@@ -38,23 +39,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenth_or_five_seconds_pass() {
+    fn five_seconds_pass_or_a_tenth_and_a_second() {
         let start = Instant::now();
         let mut throttle = Throttle::started_at(start);
-        let mut check = |done, total, seconds, expected| {
-            assert_eq!(
-                throttle.passes(done, total, start + Duration::from_secs(seconds)),
-                expected,
-                "{done} of {total}"
-            );
+        let mut check = |done, total, milliseconds, expected| {
+            let now = start + Duration::from_millis(milliseconds);
+            assert_eq!(throttle.passes(done, total, now), expected, "{done} of {total}");
         };
-        check(9, 100, 1, false);
-        check(10, 100, 1, true);
-        check(11, 100, 2, false);
-        check(12, 100, 6, true);
-        check(90, 100, 7, true);
-        check(91, 100, 7, false);
-        check(1000, 0, 8, false);
-        check(1001, 0, 13, true);
+        check(50, 100, 900, false);
+        check(9, 100, 1000, false);
+        check(10, 100, 1000, true);
+        check(11, 100, 5900, false);
+        check(12, 100, 6000, true);
+        check(90, 100, 7000, true);
+        check(91, 100, 8000, false);
+        check(1000, 0, 11_900, false);
+        check(1001, 0, 12_000, true);
     }
 }
