@@ -48,7 +48,7 @@ impl TerminalProgress {
         let bar = lines.works.entry(title.to_owned()).or_insert_with(|| {
             self.sink.detail(title);
             let bar = self.bars.add(ProgressBar::no_length());
-            bar.set_style(style("{wide_msg}  {bytes}"));
+            bar.set_style(style("{wide_msg}  {elapsed}"));
             bar.set_message(title.to_owned());
             bar.enable_steady_tick(TICK);
             bar
@@ -182,6 +182,9 @@ impl Observer for TerminalProgress {
 impl dib_cache::Progress for TerminalProgress {
     fn started(&self, name: &str, total: Option<u64>, resumed_at: u64) {
         let bar = self.work(&download(name), total.unwrap_or(0));
+        if total.is_none() {
+            bar.set_style(style("{wide_msg}  {bytes}  {bytes_per_sec}"));
+        }
         bar.set_position(resumed_at);
         // What was there before is no part of the rate.
         bar.reset_eta();
