@@ -84,11 +84,10 @@ impl Machine for SandboxMachine {
     }
 
     fn shell(&self, command: &str, environment: &BTreeMap<String, String>) -> std::io::Result<()> {
+        let mut process = std::process::Command::new("sh");
+        process.args(["-c", command]).envs(environment);
         // How the shell ends is the person's business, as it is upstream.
-        std::process::Command::new("sh")
-            .args(["-c", command])
-            .envs(environment)
-            .status()
-            .map(drop)
+        process.status()?;
+        dib_sys::sandbox::take_terminal_back()
     }
 }

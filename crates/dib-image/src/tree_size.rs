@@ -25,7 +25,8 @@ pub struct TreeSizeError {
 /// Returns the size of an image for `tree` when the user names none.
 ///
 /// It is upstream's rule: what `du -x` counts, divided by 0.6, the journal added, rounded up to a multiple of 64 KiB. It
-/// is never less than twice the journal, so that a tiny tree's image has room for its journal and inode tables too.
+/// is never less than two and a half times the journal: mke2fs wants the journal to be less than half of what its
+/// tables leave, and a tiny tree asks for no more.
 ///
 /// # Errors
 /// When a part of the tree can't be read.
@@ -47,7 +48,7 @@ pub(crate) fn disk_size(tree: &Utf8Path, spec: &DiskSpec) -> Result<ByteSize, Tr
 
 fn with_journal(kib: u64, journal: ByteSize) -> ByteSize {
     let size = ByteSize::from_bytes(ByteSize::from_kib(kib).bytes().saturating_add(journal.bytes()));
-    size.max(ByteSize::from_bytes(journal.bytes().saturating_mul(2)))
+    size.max(ByteSize::from_bytes(journal.bytes().saturating_mul(5) / 2))
         .rounded_up_to(GRANULE)
 }
 

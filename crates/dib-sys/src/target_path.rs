@@ -51,7 +51,11 @@ impl TargetPath {
     /// Returns the last component, or `None` for the root.
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
-        if self.is_root() { None } else { self.0.rsplit('/').next() }
+        if self.is_root() {
+            None
+        } else {
+            self.0.rsplit('/').next()
+        }
     }
 
     /// Returns the directory that holds this path, or `None` for the root.
@@ -60,7 +64,11 @@ impl TargetPath {
         if self.is_root() {
             return None;
         }
-        Some(Self(self.0.rsplit_once('/').map_or_else(String::new, |(parent, _)| parent.to_owned())))
+        Some(Self(
+            self.0
+                .rsplit_once('/')
+                .map_or_else(String::new, |(parent, _)| parent.to_owned()),
+        ))
     }
 
     /// Returns this path with `relative` below it.
@@ -143,9 +151,18 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_inside() {
-        assert_eq!("../etc".parse::<TargetPath>(), Err(InvalidTargetPath::Climbs("../etc".into())));
-        assert_eq!("/a/..".parse::<TargetPath>(), Err(InvalidTargetPath::Climbs("/a/..".into())));
-        assert_eq!("a\0b".parse::<TargetPath>(), Err(InvalidTargetPath::Nul("a\0b".into())));
+        assert_eq!(
+            "../etc".parse::<TargetPath>(),
+            Err(InvalidTargetPath::Climbs("../etc".into()))
+        );
+        assert_eq!(
+            "/a/..".parse::<TargetPath>(),
+            Err(InvalidTargetPath::Climbs("/a/..".into()))
+        );
+        assert_eq!(
+            "a\0b".parse::<TargetPath>(),
+            Err(InvalidTargetPath::Nul("a\0b".into()))
+        );
     }
 
     #[test]
@@ -155,6 +172,9 @@ mod tests {
         assert_eq!(path.parent().unwrap().to_string(), "/etc/apt");
         assert_eq!(TargetPath::root().parent(), None);
         assert_eq!(TargetPath::root().file_name(), None);
-        assert_eq!(path.join("60proxy").unwrap().to_string(), "/etc/apt/apt.conf.d/60proxy");
+        assert_eq!(
+            path.join("60proxy").unwrap().to_string(),
+            "/etc/apt/apt.conf.d/60proxy"
+        );
     }
 }

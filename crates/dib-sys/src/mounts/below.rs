@@ -10,7 +10,7 @@ use nix::mount::{MntFlags, umount2};
 use super::MountError;
 use crate::TargetRoot;
 
-/// Unmounts everything that is mounted below the target's root, the latest first.
+/// Unmounts everything that is mounted below the target's root.
 ///
 /// What still uses a mount keeps it until it ends; for everybody else it is gone at once.
 ///
@@ -20,16 +20,21 @@ pub fn unmount_all(root: &TargetRoot) -> Result<(), MountError> {
     let list = |source| MountError::List { source };
     let fd = root.as_fd().as_raw_fd();
     let directory = fs::read_link(format!("/proc/self/fd/{fd}")).map_err(list)?;
-    let table = fs::read("/proc/self/mountinfo").map_err(list)?;
-    for mount_point in mount_points_below(&table, &directory).iter().rev() {
-        umount2(mount_point, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).map_err(|errno| {
+    loop {
+        let table = fs::read("/proc/self/mountinfo").map_err(list)?;
+        let mount_points = mount_points_below(&table, &directory);
+        // An outer mount takes the inner ones along. In a user namespace it has to: what came into it as one tree, as
+        // the host's /sys does, can't be taken apart there.
+        let Some(outermost) = mount_points.iter().min_by_key(|path| path.components().count()) else {
+            return Ok(());
+        };
+        umount2(outermost, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).map_err(|errno| {
             MountError::UnmountHost {
-                at: mount_point.display().to_string(),
+                at: outermost.display().to_string(),
                 source: errno.into(),
             }
         })?;
     }
-    Ok(())
 }
 
 /// Returns the mount points strictly below a directory, in the order in which they were mounted.

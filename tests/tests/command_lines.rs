@@ -1,0 +1,148 @@
+//! What the command lines say.
+
+use crate::world::{World, run, succeed};
+
+/// The seed's root stage, in the seed's order.
+#[test]
+fn the_plan_of_ubuntu_lists_the_seeds_root_stage() {
+    let world = World::new();
+    let plan = succeed(world.program("dib").args(["plan", "ubuntu"])).stdout;
+    let stage = plan
+        .split("phase root\n")
+        .nth(1)
+        .unwrap()
+        .split("phase ")
+        .next()
+        .unwrap();
+    let hooks: Vec<_> = stage
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert_eq!(
+        hooks,
+        [
+            "01-ccache",
+            "10-cache-ubuntu-tarball",
+            "50-build-with-http-cache",
+            "60-block-apt-translations",
+            "90-base-dib-run-parts",
+            "99-block-daemons",
+            "99-shared_apt_cache",
+            "99-trim-dpkg",
+        ]
+    );
+}
+
+#[test]
+fn planning_has_no_effect() {
+    let world = World::new();
+    succeed(world.program("dib").args(["plan", "ubuntu"]));
+    assert!(world.names("out").is_empty());
+    assert!(world.names("home").is_empty());
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_wrong_element_is_told_with_the_nearest_and_an_exit_code() {
+    let world = World::new();
+    let ran = run(world.program("dib").args(["build", "ubunut"]));
+    assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+    insta::assert_snapshot!(ran.stderr, @"
+    error: there is no element ubunut (asked for)
+      hint: did you mean ubuntu?
+    ");
+    assert!(world.names("out").is_empty());
+}
+
+#[test]
+fn an_unknown_type_fails_before_any_work() {
+    let world = World::new();
+    let ran = run(world.program("disk-image-create").args(["-t", "qcow3", "ubuntu"]));
+    assert_eq!(ran.code, Some(64), "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stderr.contains("qcow3") && ran.stderr.contains("tar, raw, qcow2"),
+        "{}",
+        ran.stderr
+    );
+    assert!(world.names("out").is_empty());
+}
+
+#[test]
+fn an_output_that_can_have_no_directory_fails_before_any_work() {
+    let world = World::new();
+    let ran = run(&mut world.tiny_build(&["-o", "missing/image"]));
+    assert_eq!(ran.code, Some(73), "{}", ran.stderr);
+    assert!(ran.stderr.contains("missing"), "{}", ran.stderr);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn versions_and_help_exit_well() {
+    let world = World::new();
+    assert_eq!(
+        succeed(world.program("dib").arg("--version")).stdout,
+        "dib 0.1.0\n"
+    );
+    succeed(world.program("disk-image-create").arg("--version"));
+    let help = succeed(world.program("disk-image-create").arg("-h")).stdout;
+    assert!(help.contains("--image-cache"), "{help}");
+    let help = succeed(world.program("dib").args(["build", "--help"])).stdout;
+    assert!(
+        help.contains("65") && help.contains("sum or signature"),
+        "exit codes are documented: {help}"
+    );
+}
+
+#[test]
+fn elements_and_their_variables_are_shown() {
+    let world = World::new();
+    let list = succeed(world.program("myorg-dib").arg("elements")).stdout;
+    insta::assert_snapshot!(list, @"
+    base        What every image gets, whatever its distribution
+    dpkg        Builds on dpkg and apt: quiet, fast, without starting daemons; installs packages
+    myorg-ssh   An SSH server as my organisation wants it
+    myorg-tiny  An operating system of a handful of files, to try builds with
+    ubuntu      Ubuntu, from the root file system of its published cloud images
+    ");
+    let shown = succeed(world.program("dib").args(["elements", "show", "base"])).stdout;
+    assert!(
+        shown.contains("DIB_CCACHE_DIR") && shown.contains("$DIB_IMAGE_CACHE/ccache"),
+        "{shown}"
+    );
+    let ran = run(world.program("dib").args(["elements", "show", "bsae"]));
+    assert!(
+        ran.code != Some(0) && ran.stderr.contains("base"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn completions_and_man_pages_are_written() {
+    let world = World::new();
+    let completions = succeed(world.program("dib").args(["completions", "bash"])).stdout;
+    assert!(completions.contains("complete"), "{completions}");
+    succeed(world.program("dib").args(["man", world.path("out").as_str()]));
+    let pages = world.names("out");
+    assert!(
+        pages.contains(&"dib.1".to_owned()) && pages.contains(&"disk-image-create.1".to_owned()),
+        "{pages:?}"
+    );
+}
+
+/// Octavia's style: empty arguments, and several elements in one.
+#[test]
+fn callers_may_give_empty_arguments_and_several_elements_in_one() {
+    let world = World::new();
+    let ran = succeed(world.program("dib").args([
+        "plan",
+        "",
+        "-o",
+        "amphora.qcow2",
+        "-t",
+        "qcow2",
+        "",
+        "ubuntu base",
+    ]));
+    assert!(ran.stdout.contains("  amphora.qcow2\n"), "{}", ran.stdout);
+}

@@ -1,0 +1,73 @@
+//! Builds that are killed or interrupted.
+
+use std::io::Read;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::world::{World, succeed};
+
+/// A build that is in the middle of a command which ignores signals and would go on for ten minutes.
+fn started(world: &World, arguments: &[&str]) -> Child {
+    // The command is in the target, so it tells by its output that it runs; the trace goes to a pipe that stays open.
+    let mut build = world
+        .tiny_build(arguments)
+        .env(
+            "MYORG_COMMAND",
+            "trap '' TERM INT HUP; echo it runs; sleep 600 & wait; sleep 600",
+        )
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut seen = String::new();
+    let stderr = build.stderr.as_mut().unwrap();
+    while !seen.contains("it runs") {
+        let mut buffer = [0; 4096];
+        let length = stderr.read(&mut buffer).unwrap();
+        assert_ne!(length, 0, "the build ended early: {seen}");
+        seen.push_str(&String::from_utf8_lossy(&buffer[..length]));
+    }
+    build
+}
+
+/// Waits for the pipe to be closed by everybody, which is when no process of the build is left.
+fn wait_for_the_pipe(build: &mut Child) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut stderr = build.stderr.take().unwrap();
+    let mut rest = Vec::new();
+    // A hang here fails by the test runner's own patience; the deadline only words it.
+    stderr.read_to_end(&mut rest).unwrap();
+    assert!(Instant::now() < deadline, "a process held the pipe");
+}
+
+#[test]
+fn sigkill_to_the_parent_leaves_no_process_and_the_next_build_cleans_up() {
+    for arguments in [&["-t", "tar"][..], &["-t", "tar", "--no-tmpfs"]] {
+        let world = World::new();
+        let mut build = started(&world, arguments);
+        build.kill().unwrap();
+        build.wait().unwrap();
+        wait_for_the_pipe(&mut build);
+        assert!(world.names("out").is_empty(), "{:?}", world.names("out"));
+        succeed(&mut world.tiny_build(&["-t", "tar"]));
+        assert_eq!(world.names("out"), ["image.d", "image.tar"]);
+        world.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn an_interrupted_build_cleans_up_after_itself() {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        let world = World::new();
+        let mut build = started(&world, &["-t", "tar", "--no-tmpfs"]);
+        kill(Pid::from_raw(build.id().try_into().unwrap()), signal).unwrap();
+        assert_eq!(build.wait().unwrap().code(), Some(code));
+        wait_for_the_pipe(&mut build);
+        assert!(world.names("out").is_empty(), "{:?}", world.names("out"));
+        world.assert_nothing_is_left();
+    }
+}
