@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(size.bytes(), expected);
         assert_eq!(
             default_image_size(&path, ByteSize::from_mib(64)).unwrap(),
-            ByteSize::from_mib(128)
+            ByteSize::from_mib(160)
         );
     }
 
