@@ -1,6 +1,7 @@
 //! `cargo xtask build-image`: from a fresh machine to an image, in one command.
 
 use std::env;
+use std::fs;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -78,6 +79,10 @@ pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
         elements => command.args(elements),
     };
 
+    let base = workspace.root.join(output_base(&options.dib_options));
+    if let Some(directory) = base.parent() {
+        fs::create_dir_all(directory).map_err(TaskError::file("create", directory))?;
+    }
     progress::step("building the image");
     let status = command.status().map_err(TaskError::file("run", &dib))?;
     if !status.success() {
@@ -90,10 +95,9 @@ pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
             status,
         });
     }
-    let base = workspace.root.join(output_base(&options.dib_options));
     // A report is there whenever dib itself names the output's base as we do; its absence spoils no image.
     if let Ok(report) = report::of_build(&base) {
-        print!("{}", report.table()?);
+        print!("{}", report.table(&workspace.root)?);
     }
     Ok(())
 }

@@ -51,8 +51,8 @@ pub(crate) fn of_build(base: &Utf8Path) -> Result<Report, TaskError> {
 }
 
 impl Report {
-    /// Writes the time per phase and the images with their sizes, apparent and allocated.
-    pub(crate) fn table(&self) -> Result<String, TaskError> {
+    /// Writes the time per phase and the images, whose paths begin in `directory`, with their sizes, apparent and allocated.
+    pub(crate) fn table(&self, directory: &Utf8Path) -> Result<String, TaskError> {
         let mut table = String::new();
         for phase in &self.phases {
             writeln!(table, "{:<30} {:>8.2} s", phase.phase, phase.seconds).expect("a string takes all");
@@ -64,13 +64,14 @@ impl Report {
         let total: f64 = self.phases.iter().map(|phase| phase.seconds).sum();
         writeln!(table, "{:<30} {total:>8.2} s", "together").expect("a string takes all");
         for image in &self.images {
-            let metadata = fs::metadata(&image.path).map_err(TaskError::file("read", &image.path))?;
+            let path = directory.join(&image.path);
+            let metadata = fs::metadata(&path).map_err(TaskError::file("read", &path))?;
             // stat(2) counts blocks of 512 bytes whatever the file system's own are.
             let (apparent, allocated) = (
                 progress::size(metadata.len()),
                 progress::size(metadata.blocks() * 512),
             );
-            writeln!(table, "{}  {apparent}, on disk {allocated}", image.path).expect("a string takes all");
+            writeln!(table, "{path}  {apparent}, on disk {allocated}").expect("a string takes all");
         }
         Ok(table)
     }
@@ -87,7 +88,7 @@ mod tests {
         let report: Report = serde_json::from_str(text).unwrap();
         assert_eq!(report.phases[0].hooks[0].hook, "01-ccache");
         assert_eq!(
-            report.table().unwrap(),
+            report.table("".into()).unwrap(),
             "root                               1.25 s\n  01-ccache                        0.01 s\n\
              finalise                           0.50 s\ntogether                           1.75 s\n"
         );
