@@ -4,25 +4,26 @@ mod debugfs;
 
 use std::fs::{self, File};
 use std::io;
-use std::process::Output;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_sys::{DeviceNode, TargetPath};
 
 use crate::tool::Tool;
-use crate::{ByteSize, FileSystemSpec, ToolError};
+use crate::{ByteSize, FileSystemSpec, ToolError, default_image_size};
 
 /// Making a file system failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Ext4Error {
     /// The image is too small for the tree.
-    #[error("the tree does not fit into an image of {size}; ask for a larger one with --image-size")]
+    #[error("the tree does not fit into an image of {size}; ask for one of {suggested} with --image-size")]
     TooSmall {
         /// The image's size.
         size: ByteSize,
+        /// A size that holds the tree.
+        suggested: ByteSize,
         /// What the program said.
-        source: ToolError,
+        source: Box<ToolError>,
     },
     /// A program failed.
     #[error(transparent)]
@@ -70,16 +71,20 @@ pub fn make_ext4(
         .len();
     let script = debugfs::script(tree, device_nodes)?;
     let mke2fs = mke2fs(tree, image, spec);
-    let output = mke2fs.run()?;
-    if !output.status.success() {
-        let source = mke2fs.failed(&output);
-        if ran_out_of_room(&output) {
+    let finished = mke2fs.run()?;
+    let no_room = ran_out_of_room(&finished.complaints);
+    match mke2fs.require_success(finished) {
+        Err(source) if no_room => {
+            let size = ByteSize::from_bytes(size);
+            let suggested = suggested_size(tree, size, spec);
+            let source = Box::new(source);
             return Err(Ext4Error::TooSmall {
-                size: ByteSize::from_bytes(size),
+                size,
+                suggested,
                 source,
             });
         }
-        return Err(source.into());
+        result => result?,
     }
     debugfs::run(image, &script)
 }
@@ -111,18 +116,27 @@ fn mke2fs(tree: &Utf8Path, image: &Utf8Path, spec: &FileSystemSpec) -> Tool {
     tool.arguments(["-d", tree.as_str(), image.as_str()])
 }
 
+/// What the tree would have been given without a wish, or where that is not more, half as much again.
+fn suggested_size(tree: &Utf8Path, size: ByteSize, spec: &FileSystemSpec) -> ByteSize {
+    let larger = ByteSize::from_bytes(size.bytes().saturating_add(size.bytes() / 2));
+    let usual = default_image_size(tree, spec.journal)
+        .ok()
+        .filter(|usual| *usual > size);
+    usual.unwrap_or(larger).rounded_up_to(ByteSize::from_mib(1))
+}
+
 /// The messages of libext2fs's errors for a full file system, as `mke2fs` prints them in the C locale.
-fn ran_out_of_room(output: &Output) -> bool {
-    let printed = String::from_utf8_lossy(&output.stderr);
-    [
+fn ran_out_of_room(complaints: &[String]) -> bool {
+    const MESSAGES: [&str; 5] = [
         "Could not allocate block in ext2 filesystem",
         "Could not allocate inode in ext2 filesystem",
         "No free space in the directory",
         "journal size too big for filesystem",
         "Not enough space to build proposed filesystem",
-    ]
-    .iter()
-    .any(|message| printed.contains(message))
+    ];
+    complaints
+        .iter()
+        .any(|line| MESSAGES.iter().any(|message| line.contains(message)))
 }
 
 #[cfg(test)]

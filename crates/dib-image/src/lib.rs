@@ -5,7 +5,7 @@
 //! user namespace. It mounts nothing and needs no loop device.
 //!
 //! In reading order:
-//! - [`write_images`]: from tree to published files; everything below in its order.
+//! - [`mod@write_images`]: from tree to published files; everything below in its order.
 //! - [`disk_spec`]: what the disk and its file system shall be like.
 //! - [`byte_size`]: sizes, and how they are written.
 //! - [`tree_size`]: how large an image a tree needs.

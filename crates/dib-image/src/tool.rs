@@ -1,13 +1,20 @@
 //! Running the programs of e2fsprogs.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
-use std::process::{Command, ExitStatus, Output, Stdio};
 
-/// Where the host keeps them; an ordinary user's PATH often lacks the `sbin` directories.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// How many of its last lines a failed program's error shows.
-const SHOWN_LINES: usize = 20;
+use camino::Utf8PathBuf;
+use dib_sys::command::{CommandError, CommandOutcome, HostCommand, Stdin, Stream, run_on_host};
+
+/// All that the programs see of the environment; an ordinary user's PATH often lacks the `sbin` directories.
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("LC_ALL", "C"),
+    ("TZ", "UTC"),
+    (
+        "PATH",
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ),
+];
 
 /// A program could not be run, or failed.
 #[derive(Debug, thiserror::Error)]
@@ -21,100 +28,102 @@ pub enum ToolError {
         /// The package that holds it, as Debian names it.
         package: &'static str,
     },
-    /// The program could not be started.
+    /// The program could not be started or waited for.
     #[error("failed to run {program}")]
     Start {
         /// The program.
         program: String,
         /// Why.
-        source: io::Error,
+        source: CommandError,
     },
     /// The program ran and failed.
-    #[error("`{}` failed with {}:\n{}", .0.command, .0.status, .0.last_lines)]
-    Failed(Box<FailedRun>),
+    #[error(transparent)]
+    Failed(CommandError),
+    /// The program ended with success, but complained of something it could not do.
+    #[error("{program} complained: {}", complaints.join("; "))]
+    Complained {
+        /// The program.
+        program: String,
+        /// What it printed on standard error.
+        complaints: Vec<String>,
+    },
 }
 
-/// A program's failed run.
+/// A program of e2fsprogs with its arguments, run with a clean environment and without input.
 #[derive(Debug)]
-pub struct FailedRun {
-    /// What was run, as it could be typed into a shell.
-    pub command: String,
-    /// How it ended.
-    pub status: ExitStatus,
-    /// The last lines it printed.
-    pub last_lines: String,
-}
+pub(crate) struct Tool(HostCommand);
 
-/// A program of e2fsprogs with its arguments, run with a clean environment.
+/// What a program that ran to its end has left.
 #[derive(Debug)]
-pub(crate) struct Tool {
-    program: &'static str,
-    arguments: Vec<String>,
+pub(crate) struct Finished {
+    outcome: CommandOutcome,
+    /// The lines it printed on standard error.
+    pub(crate) complaints: Vec<String>,
 }
 
 impl Tool {
-    pub(crate) fn new(program: &'static str) -> Self {
-        Self {
-            program,
-            arguments: Vec::new(),
-        }
+    pub(crate) fn new(program: &str) -> Self {
+        let environment: BTreeMap<String, String> = ENVIRONMENT
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let current = std::env::current_dir()
+            .ok()
+            .and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
+        Self(HostCommand {
+            argv: vec![program.to_owned()],
+            environment,
+            working_directory: current.unwrap_or_else(|| ".".into()),
+            stdin: Stdin::Nothing,
+        })
     }
 
     pub(crate) fn arguments<T: fmt::Display>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
-        self.arguments
+        self.0
+            .argv
             .extend(arguments.into_iter().map(|argument| argument.to_string()));
         self
     }
 
-    /// Runs it to its end without input; what its status means is left to the caller.
-    pub(crate) fn run(&self) -> Result<Output, ToolError> {
-        let output = Command::new(self.program)
-            .args(&self.arguments)
-            .env_clear()
-            .env("LC_ALL", "C")
-            .env("TZ", "UTC")
-            .env("PATH", PATH)
-            .stdin(Stdio::null())
-            .output();
-        output.map_err(|source| {
-            let program = self.program.to_owned();
-            if source.kind() == io::ErrorKind::NotFound {
-                ToolError::Missing {
-                    program,
-                    package: "e2fsprogs",
-                }
-            } else {
-                ToolError::Start { program, source }
+    /// Runs it to its end; what that end means is left to the caller.
+    pub(crate) fn run(&self) -> Result<Finished, ToolError> {
+        let mut complaints = Vec::new();
+        let mut on_line = |stream, line: &str| {
+            if stream == Stream::Stderr && !line.trim().is_empty() {
+                complaints.push(line.to_owned());
             }
-        })
-    }
-
-    /// Returns the error of a run that failed.
-    pub(crate) fn failed(&self, output: &Output) -> ToolError {
-        let mut printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        printed.push_str(&String::from_utf8_lossy(&output.stderr));
-        let lines: Vec<&str> = printed.lines().filter(|line| !line.trim().is_empty()).collect();
-        let last_lines = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
-        ToolError::Failed(Box::new(FailedRun {
-            command: self.to_string(),
-            status: output.status,
-            last_lines,
-        }))
-    }
-}
-
-impl fmt::Display for Tool {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.program)?;
-        for argument in &self.arguments {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=,:+@%^".contains(&byte);
-            if !argument.is_empty() && argument.bytes().all(plain) {
-                write!(formatter, " {argument}")?;
-            } else {
-                write!(formatter, " '{}'", argument.replace('\'', r"'\''"))?;
-            }
+        };
+        match run_on_host(&self.0, &mut on_line) {
+            Ok(outcome) => Ok(Finished { outcome, complaints }),
+            Err(CommandError::NoProgram { program, .. }) => Err(ToolError::Missing {
+                program,
+                package: "e2fsprogs",
+            }),
+            Err(source) => Err(ToolError::Start {
+                program: self.program(),
+                source,
+            }),
         }
-        Ok(())
+    }
+
+    /// Returns the error of a run that did not succeed.
+    pub(crate) fn require_success(&self, finished: Finished) -> Result<(), ToolError> {
+        finished
+            .outcome
+            .require_success(&self.0)
+            .map(drop)
+            .map_err(ToolError::Failed)
+    }
+
+    /// Returns the error of a run that complained.
+    pub(crate) fn complained(&self, complaints: Vec<String>) -> ToolError {
+        ToolError::Complained {
+            program: self.program(),
+            complaints,
+        }
+    }
+
+    fn program(&self) -> String {
+        self.0.argv[0].clone()
     }
 }
 
@@ -123,17 +132,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_shows_what_was_run_and_the_last_lines() {
-        let tool = Tool::new("sh").arguments(["-c", "seq 1 100; echo 'no such luck' >&2; exit 3"]);
-        let output = tool.run().unwrap();
-        let text = tool.failed(&output).to_string();
-        let (first, rest) = text.split_once('\n').unwrap();
-        assert_eq!(
-            first,
-            r"`sh -c 'seq 1 100; echo '\''no such luck'\'' >&2; exit 3'` failed with exit status: 3:"
+    fn a_failure_shows_what_was_run_and_what_it_said() {
+        let tool = Tool::new("sh").arguments(["-c", "echo 'no such luck' >&2; exit 3"]);
+        let finished = tool.run().unwrap();
+        assert_eq!(finished.complaints, ["no such luck"]);
+        let text = tool.require_success(finished).unwrap_err().to_string();
+        assert!(
+            text.contains("exited with status 3") && text.contains("no such luck"),
+            "{text}"
         );
-        assert_eq!(rest.lines().count(), SHOWN_LINES);
-        assert!(rest.ends_with("100\nno such luck"), "{rest}");
     }
 
     #[test]

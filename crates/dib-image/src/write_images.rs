@@ -127,6 +127,25 @@ pub enum ImageError {
 /// end. `device_nodes` are those the tree could not hold. Until the last format is written nothing stands under an
 /// output's name that did not before, and an error leaves nothing behind.
 ///
+/// ```
+/// use dib_image::{Checksums, DiskSpec, Existing, FileSystemSpec, ImageFormat, ImageSize, Output, write_images};
+///
+/// let directory = tempfile::tempdir()?;
+/// let directory = camino::Utf8Path::from_path(directory.path()).unwrap();
+/// std::fs::create_dir_all(directory.join("tree/etc"))?;
+/// let output = Output {
+///     path: directory.join("image.tar"),
+///     format: ImageFormat::Tar,
+///     checksums: Checksums::ALL,
+///     existing: Existing::Rename,
+/// };
+/// let disk = DiskSpec { size: ImageSize::Fitting, root: FileSystemSpec::default() };
+/// let tree = directory.join("tree");
+/// let images = write_images(&tree, &[], &disk, &[output], directory, &mut |_event| {})?;
+/// assert_eq!(images[0].path, directory.join("image.tar"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When a format can't be written, or a file can't be given its name.
 pub fn write_images(

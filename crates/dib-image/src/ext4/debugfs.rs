@@ -120,15 +120,12 @@ pub(super) fn run(image: &Utf8Path, script: &str) -> Result<(), Ext4Error> {
     })?;
     let path = file.path().to_string_lossy();
     let tool = Tool::new("debugfs").arguments(["-w", "-f", &path, image.as_str()]);
-    let output = tool.run()?;
-    let printed = String::from_utf8_lossy(&output.stderr);
-    let complains = printed
-        .lines()
-        .any(|line| !line.trim().is_empty() && !line.starts_with("debugfs 1."));
-    if complains || !output.status.success() {
-        return Err(tool.failed(&output).into());
+    let mut finished = tool.run()?;
+    finished.complaints.retain(|line| !line.starts_with("debugfs 1."));
+    if !finished.complaints.is_empty() {
+        return Err(tool.complained(finished.complaints).into());
     }
-    Ok(())
+    Ok(tool.require_success(finished)?)
 }
 
 fn script_file(script: &str) -> io::Result<tempfile::NamedTempFile> {

@@ -134,12 +134,17 @@ fn a_tree_that_does_not_fit_is_said_with_the_remedy() {
     let fixture = fixture();
     fs::write(fixture.tree.join("huge"), vec![1; 20 << 20]).unwrap();
     for size in [16, 2] {
-        let image = image(&fixture, ByteSize::from_mib(size));
-        let error = make_ext4(&fixture.tree, &[], &image, &spec()).unwrap_err();
+        let path = image(&fixture, ByteSize::from_mib(size));
+        let error = make_ext4(&fixture.tree, &[], &path, &spec()).unwrap_err();
+        let Ext4Error::TooSmall { suggested, .. } = error else {
+            panic!("{error}")
+        };
         let expected = format!(
-            "the tree does not fit into an image of {size}MiB; ask for a larger one with --image-size"
+            "the tree does not fit into an image of {size}MiB; ask for one of {suggested} with --image-size"
         );
         assert_eq!(error.to_string(), expected);
+        let path = image(&fixture, suggested);
+        make_ext4(&fixture.tree, &[], &path, &spec()).unwrap();
     }
 }
 
