@@ -150,6 +150,8 @@ fn decode_attribute(name: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parsed(bytes: &[u8]) -> Result<Pax, String> {
@@ -164,6 +166,29 @@ mod tests {
         assert_eq!(pax.path.as_deref(), Some(b"x".as_slice()));
         let pax = parsed(b"30 SCHILY.xattr.user.%3D%25=1\n").unwrap();
         assert_eq!(pax.extended, [(b"user.=%".to_vec(), b"1".to_vec())]);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_no_panic(bytes: Vec<u8>) {
+            let _ = parsed(&bytes);
+        }
+
+        #[test]
+        fn attributes_come_out_as_they_went_in(values: Vec<Vec<u8>>) {
+            let mut header = Vec::new();
+            let mut expected = Vec::new();
+            for (index, value) in values.into_iter().enumerate() {
+                let rest = format!(" SCHILY.xattr.user.{index}=");
+                // Five digits, whatever the length: leading zeros do no harm.
+                let length = 5 + rest.len() + value.len() + 1;
+                header.extend(format!("{length:05}{rest}").into_bytes());
+                header.extend(&value);
+                header.push(b'\n');
+                expected.push((format!("user.{index}").into_bytes(), value));
+            }
+            prop_assert_eq!(parsed(&header).unwrap().extended, expected);
+        }
     }
 
     #[test]
