@@ -1,8 +1,9 @@
 //! Reads root file system archives into a target root.
 //!
-//! An archive is a tar stream (plain, or compressed with gzip, xz or zstd) or a `SquashFS` image. What comes out of it is a tree with the owners,
-//! modes, times, links and extended attributes the archive tells, and nothing outside the target root: names that
-//! climb are refused, and directories resolve inside the root whatever links earlier entries planted.
+//! An archive is a tar stream (plain, or compressed with gzip, xz or zstd) or a `SquashFS` image. What comes
+//! out of it is a tree with the owners, modes, times, links and extended attributes the archive tells, and
+//! nothing outside the target root: names that climb are refused, and directories resolve inside the root
+//! whatever links earlier entries planted.
 //!
 //! This crate must not know where an archive came from, what an element is or what the tree is for.
 //!

@@ -1,8 +1,9 @@
 //! The entries of a tar stream.
 //!
-//! The `tar` crate reads the headers. The way from one entry to the next is our own, because that crate ends a PAX
-//! record at the first line feed, also inside a binary value such as a capability, and does not know GNU's sparse files in
-//! PAX headers; and because contents go straight from a decompressed block into the file.
+//! The `tar` crate reads the headers. The way from one entry to the next is our own, because that crate ends
+//! a PAX record at the first line feed, also inside a binary value such as a capability, and does not know
+//! GNU's sparse files in PAX headers; and because contents go straight from a decompressed block into the
+//! file.
 //!
 //! Formats: POSIX.1-2017 `pax`, and the "Basic Tar Format" and "Extensions" chapters of GNU tar's manual.
 

@@ -1,7 +1,8 @@
 //! Threads that fill files.
 //!
-//! The thread that walks the archive creates each file and gives it, open, to a worker, which writes the contents and then
-//! sets the attributes. Names are settled before that, so nothing that follows in the archive needs to wait.
+//! The thread that walks the archive creates each file and gives it, open, to a worker, which writes the
+//! contents and then sets the attributes. Names are settled before that, so nothing that follows in the
+//! archive needs to wait.
 
 use std::fs::File;
 use std::num::NonZero;

@@ -1,8 +1,8 @@
 //! `SquashFS` images made by squashfs-tools: one tree in three compressions.
 //!
-//! They were made with `mksquashfs TREE IMAGE -comp gzip|xz|zstd -b 4096 -noId -nopad -force-uid 12345 -force-gid 54321
-//! -mkfs-time 0 -p 'null c 666 12345 54321 1 3'`. The owners stand uncompressed in the image, so that these tests can put the
-//! current user's in their place.
+//! They were made with `mksquashfs TREE IMAGE -comp gzip|xz|zstd -b 4096 -noId -nopad -force-uid 12345
+//! -force-gid 54321 -mkfs-time 0 -p 'null c 666 12345 54321 1 3'`. The owners stand uncompressed in the
+//! image, so that these tests can put the current user's in their place.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

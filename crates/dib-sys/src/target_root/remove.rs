@@ -58,8 +58,8 @@ impl TargetRoot {
 
     /// Removes everything in a directory but the directory itself, and returns whether there is such a directory.
     ///
-    /// Mount points in it stay, with what is mounted there and the directories above them. The directory may itself be a
-    /// mount point.
+    /// Mount points in it stay, with what is mounted there and the directories above them. The directory may
+    /// itself be a mount point.
     ///
     /// # Errors
     /// When it is not a directory, is a symbolic link or the system refuses.
