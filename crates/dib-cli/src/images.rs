@@ -108,10 +108,8 @@ struct Shown<'c> {
 impl Shown<'_> {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::MakingFileSystem { size } => {
-                self.step = Some(self.console.step(&format!("making the file system ({size})")));
-            }
-            Event::Writing { path, .. } => self.step = Some(self.console.step(&format!("writing {path}"))),
+            Event::MakingFileSystem { size } => self.begin(&format!("making the file system ({size})")),
+            Event::Writing { path, .. } => self.begin(&format!("writing {path}")),
             Event::Progress { done, total, .. } => {
                 if let Some(step) = &self.step {
                     step.advance_to(*done, *total);
@@ -123,6 +121,14 @@ impl Shown<'_> {
             }
             _ => {}
         }
+    }
+}
+
+impl Shown<'_> {
+    /// Ends the step before, then begins this one.
+    fn begin(&mut self, name: &str) {
+        self.step = None;
+        self.step = Some(self.console.step(name));
     }
 }
 

@@ -103,7 +103,7 @@ fn build_and_clear(plan: &Plan<'_>, disk: &DiskSpec, directory: &BuildDirectory,
     console.finish();
     result.map_or_else(
         |error| {
-            console.say(error.render().trim_end());
+            console.show_error(&error);
             error.kind().exit_code()
         },
         |()| 0,

@@ -28,13 +28,21 @@ pub struct Build<'b> {
 }
 
 impl Build<'_> {
-    /// Returns the device nodes that belong into the image but not into the tree.
+    /// Returns the device nodes that belong into the image but not into the tree; those whose directory a hook has
+    /// removed meanwhile went with it.
     #[must_use]
     pub fn device_nodes(&self) -> Vec<DeviceNode> {
-        self.device_nodes
+        let mut nodes = self
+            .device_nodes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+            .clone();
+        nodes.retain(|node| {
+            node.path
+                .parent()
+                .is_some_and(|parent| self.target.open_directory(&parent).is_ok())
+        });
+        nodes
     }
 
     pub(crate) fn keep_device_nodes(&self, nodes: Vec<DeviceNode>) {

@@ -182,11 +182,13 @@ impl fmt::Display for Entry {
     }
 }
 
+type Follower = Box<dyn Fn(&Entry) + Send + Sync>;
+
 /// Every effect of a build, in order: its trace, its report and, in tests, its snapshot.
 #[derive(Default)]
 pub struct Journal {
     entries: Mutex<Vec<Entry>>,
-    follow: Option<Box<dyn Fn(&Entry) + Send + Sync>>,
+    follow: Option<Follower>,
 }
 
 impl fmt::Debug for Journal {

@@ -231,14 +231,13 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
     let mut rest = template;
     while let Some(dollar) = rest.find('$') {
         let (text, after) = (&rest[..dollar], &rest[dollar + 1..]);
-        let named = match after.strip_prefix('{') {
-            Some(braced) => braced.find('}').map(|end| (&braced[..end], &braced[end + 1..])),
-            None => {
-                let end = after
-                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                    .unwrap_or(after.len());
-                (end > 0).then(|| (&after[..end], &after[end..]))
-            }
+        let named = if let Some(braced) = after.strip_prefix('{') {
+            braced.find('}').map(|end| (&braced[..end], &braced[end + 1..]))
+        } else {
+            let end = after
+                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .unwrap_or(after.len());
+            (end > 0).then(|| (&after[..end], &after[end..]))
         };
         if let Some((name, remaining)) = named {
             pieces.push(Piece::Text(text));

@@ -1,4 +1,5 @@
 //! Snapshots of what `10-cache-ubuntu-tarball` does, against a server on loopback with a signature of its own.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::fmt::Write as _;
 use std::fs;

@@ -48,12 +48,11 @@ impl fmt::Display for Recording {
                 text.push_str(lines);
             }
         };
-        let indented = |lines: &[String]| -> String {
+        let indented = |messages: &[String]| {
+            let lines: Vec<_> = messages.iter().flat_map(|message| message.lines()).collect();
             lines
                 .iter()
-                .flat_map(|message| message.lines())
-                .map(|line| format!("  {line}\n"))
-                .collect()
+                .fold(String::new(), |text, line| text + "  " + line + "\n")
         };
         section("journal", &indented(&self.effects));
         section("target", &self.target);

@@ -51,8 +51,8 @@ impl Server {
 
     /// Adds a body to answer a path with, after those it has.
     pub fn serve(&self, path: &str, body: impl Into<Vec<u8>>) {
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf
+        let mut shared = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        shared
             .files
             .entry(path.to_owned())
             .or_default()
