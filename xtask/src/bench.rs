@@ -28,7 +28,7 @@ const EXTRACTING_HOOK: &str = "10-cache-ubuntu-tarball";
 
 /// Packages of a root tarball of about 300 MB (gzip): like a cloud image's, it has programs, libraries and many small
 /// files, and no kernel.
-const PACKAGES: &str = "build-essential,ca-certificates,clang,cmake,gdb,git,iputils-ping,libcap2-bin,locales,\
+const PACKAGES: &str = "build-essential,ca-certificates,clang,gdb,git,iputils-ping,libcap2-bin,locales,\
     manpages-dev,perl-doc,python3-dev,python3-pip,systemd-sysv,vim";
 
 /// Measures a part of a build beside the tools that others use, and fails when it is not fast enough.
@@ -125,7 +125,7 @@ fn archives(workspace: &Workspace) -> Result<Vec<Utf8PathBuf>, TaskError> {
     progress::step("packing it as tar.gz and tar.xz");
     for (archive, program) in archives
         .iter()
-        .zip([&["gzip", "--no-name"], &["xz", "--threads=0"]])
+        .zip([&["gzip", "--no-name", "-6"], &["xz", "--threads=0", "-3"]])
     {
         let input = File::open(&tar).map_err(TaskError::file("open", &tar))?;
         let partial = archive.with_extension("partial");
