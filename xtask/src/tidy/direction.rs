@@ -27,6 +27,11 @@ const RULES: &[Rule] = &[
         tests_may_use: &[],
     },
     Rule {
+        package: "dib-deb",
+        may_use: &["dib-archive", "dib-cache", "dib-sys"],
+        tests_may_use: &[],
+    },
+    Rule {
         package: "dib-image",
         may_use: &["dib-sys"],
         tests_may_use: &[],
