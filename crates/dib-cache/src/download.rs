@@ -1,6 +1,9 @@
 //! What to fetch, how to check it, and what comes back.
 
+use std::error::Error;
+use std::fmt;
 use std::fs::File;
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
@@ -27,9 +30,17 @@ pub enum Check {
     Sha256(Sha256),
     /// By the sum that a list names for exactly this file name.
     ListedIn(SumsDownload, String),
+    /// By what the caller makes of its bytes, of which there may be 64 MiB.
+    Judged(Judge),
     /// Not at all, which is told as a warning.
     Unverified,
 }
+
+/// Judges a whole file, such as one that is signed around itself: an error refuses it.
+#[derive(Clone)]
+pub struct Judge(Arc<JudgeFn>);
+
+type JudgeFn = dyn Fn(&[u8]) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync;
 
 /// A list of sums to fetch.
 #[derive(Debug, Clone)]
@@ -94,6 +105,27 @@ pub struct VerifiedSums {
     /// The signature, unless it was switched off.
     pub signature: Option<VerifiedSignature>,
     pub(crate) sums: Sums,
+}
+
+impl Judge {
+    /// Takes a function that returns why the bytes are refused, if they are.
+    pub fn new<E, F>(judge: F) -> Self
+    where
+        E: Error + Send + Sync + 'static,
+        F: Fn(&[u8]) -> Result<(), E> + Send + Sync + 'static,
+    {
+        Self(Arc::new(move |bytes| judge(bytes).map_err(Into::into)))
+    }
+
+    pub(crate) fn judge(&self, bytes: &[u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
+        (self.0)(bytes)
+    }
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Judge(..)")
+    }
 }
 
 impl VerifiedSums {

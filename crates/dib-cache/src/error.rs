@@ -117,7 +117,7 @@ pub enum CacheError {
         problem: &'static str,
     },
     /// The body is longer than a file of its kind may be.
-    #[error("{url} is longer than {most} bytes, which can't be a list of sums or a signature")]
+    #[error("{url} is longer than {most} bytes, which is more than a file of its kind may have")]
     TooLong {
         /// What was being fetched.
         url: String,
@@ -159,6 +159,14 @@ pub enum CacheError {
         expected: Sha256,
         /// The sum it has.
         found: Sha256,
+    },
+    /// The bytes are not what they must be, also when fetched past caches.
+    #[error("{url} is refused")]
+    Refused {
+        /// What was fetched.
+        url: String,
+        /// What the caller found wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The list of sums doesn't name the file.
     #[error("{name:?} is not listed in {sums_url}")]

@@ -31,6 +31,7 @@ impl Cache {
                     .warning(&format!("{} is used without being verified", shown(&url)));
                 self.fetch_unverified(&url, key)
             }
+            Check::Judged(judge) => self.fetch_judged(&url, key, judge),
             Check::Sha256(sum) => self.fetch_checked(&url, key, &SumSource::Given(*sum)),
             Check::ListedIn(sums, name) => {
                 if *key == sums.cached_as || *key == sums.cached_as.of_signature() {
@@ -168,7 +169,7 @@ impl Cache {
     }
 
     /// Returns the copy in the cache as it is now.
-    fn cached(&self, key: &CacheKey) -> Result<Option<Cached>, CacheError> {
+    pub(crate) fn cached(&self, key: &CacheKey) -> Result<Option<Cached>, CacheError> {
         let Some(body) = self.store.hash_cached(key)? else {
             return Ok(None);
         };
@@ -178,7 +179,13 @@ impl Cache {
         }))
     }
 
-    fn bad_copy(&self, url: &Url, key: &CacheKey, expected: Sha256, cached: &Cached) -> CacheError {
+    pub(crate) fn bad_copy(
+        &self,
+        url: &Url,
+        key: &CacheKey,
+        expected: Sha256,
+        cached: &Cached,
+    ) -> CacheError {
         let (path, found) = (self.store.path(key), cached.body.sha256);
         CacheError::BadAndOffline {
             path,
@@ -188,7 +195,7 @@ impl Cache {
         }
     }
 
-    fn warn_of_damage(&self, url: &Url, key: &CacheKey, cached: Option<&Cached>) {
+    pub(crate) fn warn_of_damage(&self, url: &Url, key: &CacheKey, cached: Option<&Cached>) {
         let Some(cached) = cached else { return };
         if let Some(expected) = cached.damaged() {
             self.progress.warning(&format!(
@@ -201,7 +208,7 @@ impl Cache {
     }
 
     /// A damaged copy doesn't keep its name only because there is no other to be had.
-    fn drop_damaged_unless_replaced(
+    pub(crate) fn drop_damaged_unless_replaced(
         &self,
         key: &CacheKey,
         cached: Option<&Cached>,
@@ -261,7 +268,7 @@ impl Cache {
     }
 
     /// Remembers that the copy in the cache was used, and that it is current when the server or the sum said so.
-    fn serve_cached(
+    pub(crate) fn serve_cached(
         &self,
         url: &Url,
         key: &CacheKey,
@@ -329,26 +336,26 @@ pub(crate) fn unasked_not_modified(url: &Url) -> CacheError {
 }
 
 /// A copy in the cache: what it is and what is remembered about it.
-struct Cached {
-    body: Hashed,
-    sidecar: Option<Sidecar>,
+pub(crate) struct Cached {
+    pub(crate) body: Hashed,
+    pub(crate) sidecar: Option<Sidecar>,
 }
 
 impl Cached {
     /// Returns the sum it was stored with when its bytes have changed since.
-    fn damaged(&self) -> Option<Sha256> {
+    pub(crate) fn damaged(&self) -> Option<Sha256> {
         let stored = self.sidecar.as_ref()?.sha256;
         (stored != self.body.sha256).then_some(stored)
     }
 
     /// Says yes when it isn't known.
-    fn may_be_from(&self, url: &Url) -> bool {
+    pub(crate) fn may_be_from(&self, url: &Url) -> bool {
         self.sidecar
             .as_ref()
             .is_none_or(|sidecar| sidecar.url == shown(url))
     }
 
-    fn is_intact_from(&self, url: &Url) -> bool {
+    pub(crate) fn is_intact_from(&self, url: &Url) -> bool {
         self.damaged().is_none()
             && self
                 .sidecar
@@ -356,7 +363,7 @@ impl Cached {
                 .is_some_and(|sidecar| sidecar.url == shown(url))
     }
 
-    fn is_validated_since(&self, time: u64, url: &Url) -> bool {
+    pub(crate) fn is_validated_since(&self, time: u64, url: &Url) -> bool {
         self.is_intact_from(url)
             && self
                 .sidecar

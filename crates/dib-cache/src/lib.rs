@@ -10,7 +10,7 @@
 //! - [`key`], [`sha256`], [`sums`], [`openpgp`]: names, sums, lists of sums and signatures over them.
 //! - [`progress`]: what a fetch tells while it runs.
 //! - [`upkeep`]: listing, verifying and pruning what the cache holds.
-//! - `fetch`, `sums_fetch`: the two procedures behind the calls; `retry`: one file from the network, with
+//! - `fetch`, `sums_fetch`, `judged_fetch`: the procedures behind the calls; `retry`: one file from the network, with
 //!   retries; `http`, `transfer`: one request and one body; `store`, `lock`: what stands on the disk, and who
 //!   may change it.
 //!
@@ -41,6 +41,7 @@ pub mod upkeep;
 
 mod fetch;
 mod http;
+mod judged_fetch;
 mod lock;
 mod retry;
 mod store;
@@ -48,10 +49,14 @@ mod sums_fetch;
 mod transfer;
 
 pub use cache::{Cache, Proxies, Retries, Timeouts};
-pub use download::{Check, Download, Origin, SignaturePolicy, SumsDownload, VerifiedFile, VerifiedSums};
+pub use download::{
+    Check, Download, Judge, Origin, SignaturePolicy, SumsDownload, VerifiedFile, VerifiedSums,
+};
 pub use error::CacheError;
 pub use key::{CacheKey, InvalidCacheKey};
-pub use openpgp::{Keyring, KeyringError, SignatureError, VerifiedSignature, verify_detached};
+pub use openpgp::{
+    Keyring, KeyringError, SignatureError, VerifiedSignature, verify_clearsigned, verify_detached,
+};
 pub use progress::{Progress, Silent};
 pub use sha256::{HashingReader, InvalidSha256, Sha256};
 pub use sums::{Sums, SumsError};

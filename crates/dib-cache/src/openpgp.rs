@@ -1,9 +1,11 @@
-//! Detached OpenPGP signatures, checked against a key that is pinned by its fingerprint.
+//! OpenPGP signatures, detached or around a text, checked against keys that are known beforehand.
 //!
-//! The rules are stricter than a general OpenPGP program's, since one known key must have signed: only that key or
+//! The rules are stricter than a general OpenPGP program's, since a known key must have signed: only that key or
 //! a subkey it bound for signing counts, only signatures over documents, no weak digests unless accepted for that
 //! key, and the signature must have been made while the key was valid. Packets are those of RFC 9580.
 
+mod certificate;
+mod clearsigned;
 mod keyring;
 
 use std::io::Cursor;
@@ -12,8 +14,9 @@ use std::time::SystemTime;
 use pgp::composed::{Deserializable, DetachedSignature};
 use pgp::packet::{Signature, SignatureType, SignatureVersion, SubpacketData};
 
+use certificate::{Certificate, SigningKey, has_unknown_critical_part};
+pub use clearsigned::verify_clearsigned;
 pub use keyring::{Keyring, KeyringError};
-use keyring::{SigningKey, has_unknown_critical_part};
 
 /// More signatures than this in one file are not looked at: each costs a public-key operation.
 const MOST_SIGNATURES: usize = 64;
@@ -25,9 +28,9 @@ const CLOCK_SKEW: u64 = 24 * 60 * 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifiedSignature {
-    /// The fingerprint of the pinned key, in uppercase hexadecimal digits.
+    /// The fingerprint of the certificate's primary key, in uppercase hexadecimal digits.
     pub key: String,
-    /// The fingerprint of the key that signed: the pinned one, or a subkey of it.
+    /// The fingerprint of the key that signed: the primary one, or a subkey of it.
     pub signed_by: String,
     /// When it was made, in seconds since 1970.
     pub created: u64,
@@ -56,14 +59,28 @@ pub enum SignatureError {
         /// The keys that the signatures name.
         found: String,
     },
+    /// No signature names a key of the keyring, which has several.
+    #[error("signed by {found}, which is none of the {keys} keys that are trusted here")]
+    UnknownKeys {
+        /// The keys that the signatures name.
+        found: String,
+        /// How many certificates the keyring has.
+        keys: usize,
+    },
+    /// The file is not a signed text.
+    #[error("not a text with an OpenPGP signature: {problem}")]
+    NotClearsigned {
+        /// What is wrong with its form.
+        problem: &'static str,
+    },
     /// The bytes are not the signed ones.
-    #[error("the signature by {key} does not match the sums: either was changed")]
+    #[error("the signature by {key} does not match what it vouches for: either was changed")]
     Mismatch {
         /// The fingerprint of the key the signature names.
         key: String,
     },
     /// The signature is over these bytes, but its own bytes are not what the key made.
-    #[error("the signature by {key} is over these sums but is not good: the signature was changed")]
+    #[error("the signature by {key} is over the right content but is not good: the signature was changed")]
     Changed {
         /// The fingerprint of the key the signature names.
         key: String,
@@ -92,12 +109,12 @@ pub enum SignatureError {
         /// Which of the times is wrong.
         reason: &'static str,
     },
-    /// The pinned key itself can't vouch for anything.
-    #[error("the pinned key can't vouch for the sums")]
+    /// No key of the keyring can vouch for anything.
+    #[error("the key can't vouch for anything")]
     Key(#[from] KeyringError),
 }
 
-/// Checks that `signature` holds a good signature over `data` by the key of `keyring`.
+/// Checks that `signature` holds a good signature over `data` by a key of `keyring`.
 ///
 /// Several signatures may be in one file; one good one suffices. ASCII armour and the binary form are both read.
 ///
@@ -111,7 +128,7 @@ pub fn verify_detached(
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |time| time.as_secs());
-    let signing_keys = keyring.signing_keys()?;
+    let keys = signing_keys(keyring)?;
     let unreadable = |source| SignatureError::Unreadable {
         source: Box::new(source),
     };
@@ -129,9 +146,9 @@ pub fn verify_detached(
             }
         };
         let mut named = false;
-        for key in signing_keys.iter().filter(|key| key.is_named_by(&signature)) {
+        for (certificate, key) in keys.iter().filter(|(_, key)| key.is_named_by(&signature)) {
             named = true;
-            match check(keyring, key, data, &signature, now) {
+            match check(certificate, key, data, &signature, now) {
                 Ok(verified) => return Ok(verified),
                 Err(error) => failure = Some(error),
             }
@@ -143,15 +160,41 @@ pub fn verify_detached(
     Err(match failure {
         Some(failure) => failure,
         None if other_keys.is_empty() => SignatureError::Empty,
-        None => SignatureError::OtherKey {
-            key: keyring.fingerprint().to_owned(),
-            found: other_keys.join(" and "),
-        },
+        None => by_others(keyring, &other_keys.join(" and ")),
     })
 }
 
+/// Returns the keys of all certificates that are in order; the error is of one when none is.
+fn signing_keys(keyring: &Keyring) -> Result<Vec<(&Certificate, SigningKey<'_>)>, KeyringError> {
+    let (mut keys, mut failure) = (Vec::new(), None);
+    for certificate in keyring.certificates() {
+        match certificate.signing_keys() {
+            Ok(found) => keys.extend(found.into_iter().map(|key| (certificate, key))),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(failure) if keys.is_empty() => Err(failure),
+        _ => Ok(keys),
+    }
+}
+
+fn by_others(keyring: &Keyring, found: &str) -> SignatureError {
+    let mut fingerprints = keyring.fingerprints();
+    match (fingerprints.next(), fingerprints.len()) {
+        (Some(only), 0) => SignatureError::OtherKey {
+            key: only.to_owned(),
+            found: found.to_owned(),
+        },
+        (_, others) => SignatureError::UnknownKeys {
+            found: found.to_owned(),
+            keys: others + 1,
+        },
+    }
+}
+
 fn check(
-    keyring: &Keyring,
+    certificate: &Certificate,
     key: &SigningKey<'_>,
     data: &[u8],
     signature: &Signature,
@@ -172,7 +215,7 @@ fn check(
             kind,
         });
     }
-    let weak_digest = keyring
+    let weak_digest = certificate
         .judge_digest(signature)
         .map_err(|digest| SignatureError::WeakDigest {
             key: key.fingerprint(),
@@ -192,7 +235,7 @@ fn check(
         reason,
     })?;
     Ok(VerifiedSignature {
-        key: keyring.fingerprint().to_owned(),
+        key: certificate.fingerprint().to_owned(),
         signed_by: key.fingerprint(),
         created,
         weak_digest,
@@ -204,7 +247,9 @@ fn check(
 fn repeats_digest_of(signature: &Signature, data: &[u8]) -> bool {
     let compare = || {
         let config = signature.config()?;
-        if config.version() != SignatureVersion::V4 || config.typ() != SignatureType::Binary {
+        if config.version() != SignatureVersion::V4
+            || !matches!(config.typ(), SignatureType::Binary | SignatureType::Text)
+        {
             return None;
         }
         let mut digest = config.hash_alg.new_hasher().ok()?;

@@ -370,7 +370,7 @@ impl<'a> Pair<'a> {
     }
 }
 
-fn read_all(body: &Hashed) -> std::io::Result<Vec<u8>> {
+pub(crate) fn read_all(body: &Hashed) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut file = &body.file;
     file.rewind()?;

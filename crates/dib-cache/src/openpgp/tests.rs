@@ -1,6 +1,7 @@
 //! Signatures, real and made for the purpose.
 
 mod certificates;
+mod clearsigned;
 mod garbage;
 mod real;
 mod signatures;

@@ -64,7 +64,7 @@ fn signed_sums_vouch_for_an_image_online_and_offline() {
     assert_eq!(again.names().collect::<Vec<_>>(), ["root.tar.xz"]);
     assert_eq!(
         again.signature.expect("a signature").key,
-        signer.keyring().fingerprint()
+        signer.keyring().fingerprints().collect::<String>()
     );
     let offline = setup.cache().offline().fetch(&download).expect("cached files");
     assert_eq!(offline.origin, Origin::Cached);

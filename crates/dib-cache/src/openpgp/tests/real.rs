@@ -60,7 +60,7 @@ fn any_changed_byte_of_the_sums_is_refused_and_told() {
         let error = verify_detached(&keyring, &changed, &signature).expect_err("changed sums");
         assert_eq!(
             error.to_string(),
-            format!("the signature by {UBUNTU_KEY} does not match the sums: either was changed"),
+            format!("the signature by {UBUNTU_KEY} does not match what it vouches for: either was changed"),
             "at {position}"
         );
     }
