@@ -19,8 +19,29 @@ use crate::format::Compression;
 const BLOCK_SIZE: usize = 256 << 10;
 /// How many full blocks may wait: as many as smooth out a stretch of small files, but few enough to stay cached.
 const BLOCKS_WAITING: usize = 16;
+/// How much is decompressed at once where one thread does all: it should stay in the processor's nearer cache.
+const BUFFER_SIZE: usize = 64 << 10;
 /// How much of the archive is read at once.
 const READ_SIZE: usize = 1 << 20;
+
+/// Returns the decompressed stream of `input`, decompressed by the thread that reads it.
+///
+/// # Errors
+/// When the decompressor can't be set up.
+pub fn decoder<'input>(
+    input: impl BufRead + Send + 'input,
+    compression: Compression,
+) -> io::Result<Box<dyn BufRead + Send + 'input>> {
+    Ok(match compression {
+        Compression::Stored => Box::new(input),
+        Compression::Gzip => Box::new(BufReader::with_capacity(BUFFER_SIZE, MultiGzDecoder::new(input))),
+        Compression::Xz => Box::new(BufReader::with_capacity(BUFFER_SIZE, xz::single_threaded(input)?)),
+        Compression::Zstd => Box::new(BufReader::with_capacity(
+            BUFFER_SIZE,
+            zstd::Decoder::with_buffer(input)?,
+        )),
+    })
+}
 
 struct Block {
     data: Vec<u8>,

@@ -24,10 +24,15 @@ pub enum ArchiveFormat {
 
 /// How a tar stream is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compression {
+#[non_exhaustive]
+pub enum Compression {
+    /// Not at all.
     Stored,
+    /// With gzip.
     Gzip,
+    /// With xz.
     Xz,
+    /// With zstd.
     Zstd,
 }
 

@@ -15,12 +15,14 @@
 //! - `squashfs`: the entries of a `SquashFS` image.
 //! - `tree`: creating entries in the target.
 //! - `workers`: threads that fill the files.
+//! - `shared_tree`: many archives into one tree at the same time.
 //! - [`error`]: what can go wrong, naming the entry.
 
 mod decompress;
 mod entry_name;
 pub mod error;
 pub mod format;
+mod shared_tree;
 mod squashfs;
 mod tar;
 mod tree;
@@ -35,8 +37,10 @@ use std::thread;
 
 use dib_sys::{DeviceNode, TargetRoot};
 
+pub use decompress::decoder;
 pub use error::{ExtractError, Place};
-pub use format::ArchiveFormat;
+pub use format::{ArchiveFormat, Compression};
+pub use shared_tree::SharedTree;
 use tree::Tree;
 use workers::Workers;
 
@@ -51,6 +55,30 @@ pub struct Extracted {
     pub device_nodes: Vec<DeviceNode>,
     /// Attributes that the target's file system or this process's rights did not admit.
     pub skipped_attributes: Vec<SkippedAttribute>,
+}
+
+/// What an entry of an archive is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Symlink,
+    /// A second name for an earlier entry.
+    HardLink,
+    /// A fifo or a device node.
+    Special,
+}
+
+/// An entry of an archive, before it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its path below the root, without a slash at either end; empty for the root itself.
+    pub name: &'a [u8],
+    /// What it is.
+    pub kind: EntryKind,
 }
 
 /// An extended attribute or access list that was left out.
@@ -102,7 +130,7 @@ pub fn extract(
         let mut tree = Tree::new(target, Workers::start(scope)?);
         match format.stream() {
             Some(compression) => decompress::with_blocks(archive, compression, progress, |blocks| {
-                tar::extract(blocks, &mut tree)
+                tar::extract(blocks, &mut tree, &mut |_| true)
             })?,
             None => squashfs::extract(archive, progress, &mut tree)?,
         }

@@ -21,13 +21,19 @@ use self::header::{Member, Overrides};
 use self::stream::TarStream;
 use crate::entry_name::{EntryName, InvalidEntryName, lossy};
 use crate::tree::{Special, Tree};
-use crate::{ExtractError, Place};
+use crate::{Entry, EntryKind, ExtractError, Place};
 
 /// Contents up to this many bytes are copied for a worker to write; longer ones go straight into the file.
 const FOR_WORKERS_AT_MOST: u64 = 512 << 10;
 
 /// Extracts every entry of the stream, and reads it to its end so that its checksum is verified.
-pub(crate) fn extract(input: &mut dyn BufRead, tree: &mut Tree<'_>) -> Result<(), ExtractError> {
+///
+/// Entries that `admit` says no to are read past.
+pub(crate) fn extract(
+    input: &mut dyn BufRead,
+    tree: &mut Tree<'_>,
+    admit: &mut dyn FnMut(&Entry<'_>) -> bool,
+) -> Result<(), ExtractError> {
     let mut stream = TarStream::new(input);
     let mut overrides = Overrides::default();
     while let Some(header) = stream.next_header()? {
@@ -37,7 +43,13 @@ pub(crate) fn extract(input: &mut dyn BufRead, tree: &mut Tree<'_>) -> Result<()
         let member = overrides.apply(&header, &mut stream)?;
         stream.enter(&member.name);
         let name = checked_name(&member.name)?;
-        extract_member(&name, member, &mut stream, tree)?;
+        let entry = Entry {
+            name: name.as_bytes(),
+            kind: kind_of(&member),
+        };
+        if admit(&entry) {
+            extract_member(&name, member, &mut stream, tree)?;
+        }
         stream.leave()?;
     }
     overrides.finish(&stream)?;
@@ -65,7 +77,7 @@ fn extract_member(
             tree.directory(name.clone(), attributes)
         }
         EntryType::Regular | EntryType::Continuous => match member.sparse {
-            None if stream.remaining() <= FOR_WORKERS_AT_MOST => {
+            None if tree.has_workers() && stream.remaining() <= FOR_WORKERS_AT_MOST => {
                 let contents = stream.read_all_contents()?;
                 let entry = name.lossy();
                 let write = move |mut file: &File| match file.write_all(&contents) {
@@ -100,6 +112,17 @@ fn extract_member(
             entry: name.lossy(),
             feature: format!("of the kind {:?}", char::from(other.as_byte())),
         }),
+    }
+}
+
+fn kind_of(member: &Member) -> EntryKind {
+    match member.kind {
+        EntryType::Directory => EntryKind::Directory,
+        EntryType::Regular | EntryType::Continuous if member.name.ends_with(b"/") => EntryKind::Directory,
+        EntryType::Symlink => EntryKind::Symlink,
+        EntryType::Link => EntryKind::HardLink,
+        EntryType::Fifo | EntryType::Char | EntryType::Block => EntryKind::Special,
+        _ => EntryKind::File,
     }
 }
 

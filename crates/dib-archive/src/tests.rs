@@ -4,6 +4,7 @@ mod damaged;
 mod hostile;
 mod kinds;
 mod replacing;
+mod shared;
 mod sparse;
 mod squashfs;
 

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod directories;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -23,6 +24,7 @@ use nix::unistd::{UnlinkatFlags, linkat, symlinkat, unlinkat};
 
 pub(crate) use self::attributes::{Attributes, ExtendedAttribute, ModificationTime};
 use self::directories::Directories;
+pub(crate) use self::shared::SharedDirectories;
 use crate::entry_name::{EntryName, lossy};
 use crate::workers::{Contents, Workers};
 use crate::{ExtractError, Extracted};
@@ -45,26 +47,62 @@ impl Special {
 /// A target into which entries are being extracted.
 pub(crate) struct Tree<'target> {
     root: BorrowedFd<'target>,
-    workers: Workers<'target>,
+    making: Making<'target>,
     directories: Directories,
-    /// What the directories are to become, by name.
+    /// What the directories are to become, by name; empty where others make the same directories.
     unfinished: BTreeMap<EntryName, Attributes>,
     extracted: Extracted,
+}
+
+/// Who else makes entries.
+enum Making<'target> {
+    /// Nobody: workers fill the files of this one archive.
+    Alone(Workers<'target>),
+    /// Threads that extract other archives; this one has the given rank among them.
+    WithOthers(&'target SharedDirectories, usize),
 }
 
 impl<'target> Tree<'target> {
     pub(crate) fn new(target: &'target TargetRoot, workers: Workers<'target>) -> Self {
         Self {
             root: target.as_fd(),
-            workers,
+            making: Making::Alone(workers),
             directories: Directories::default(),
             unfinished: BTreeMap::new(),
             extracted: Extracted::default(),
         }
     }
 
+    /// Begins a tree in which other threads extract other archives.
+    pub(crate) fn new_shared(
+        target: &'target TargetRoot,
+        directories: &'target SharedDirectories,
+        rank: usize,
+    ) -> Self {
+        Self {
+            root: target.as_fd(),
+            making: Making::WithOthers(directories, rank),
+            directories: Directories::default(),
+            unfinished: BTreeMap::new(),
+            extracted: Extracted::default(),
+        }
+    }
+
+    /// Returns whether [`Tree::file_by_worker`] is better than [`Tree::file`] for small files.
+    pub(crate) fn has_workers(&self) -> bool {
+        matches!(self.making, Making::Alone(_))
+    }
+
     /// Makes a directory, or takes the one that is there.
     pub(crate) fn directory(&mut self, name: EntryName, attributes: Attributes) -> Result<(), ExtractError> {
+        if let Making::WithOthers(shared, rank) = self.making {
+            self.extracted.entries += 1;
+            if name.is_root() {
+                return Ok(());
+            }
+            let parent = self.parent(&name)?;
+            return shared.make(self.root, &parent, &name, attributes, rank);
+        }
         if !name.is_root() {
             let parent = self.parent(&name)?;
             let (_, file_name) = name.split();
@@ -105,7 +143,13 @@ impl<'target> Tree<'target> {
         contents: Contents,
     ) -> Result<(), ExtractError> {
         let file = self.make_file(&name)?;
-        self.workers.fill(file, name, attributes, contents)
+        match &self.making {
+            Making::Alone(workers) => workers.fill(file, name, attributes, contents),
+            Making::WithOthers(..) => {
+                self.extracted.bytes += contents(&file)?;
+                attributes.set_on_file(file.as_fd(), &name, &mut self.extracted.skipped_attributes)
+            }
+        }
     }
 
     /// Makes a symbolic link with the given text.
@@ -116,6 +160,9 @@ impl<'target> Tree<'target> {
         attributes: &Attributes,
     ) -> Result<(), ExtractError> {
         let text = OsStr::from_bytes(text);
+        if !self.has_workers() && self.is_directory(name)? {
+            return Ok(());
+        }
         let (parent, ()) = self.make(name, |parent, file_name| symlinkat(text, parent, file_name))?;
         attributes.set_on_symlink(parent.as_fd(), name, &mut self.extracted.skipped_attributes)
     }
@@ -223,9 +270,11 @@ impl<'target> Tree<'target> {
 
     /// Waits for the workers, gives the directories their attributes and returns what was made.
     pub(crate) fn finish(mut self) -> Result<Extracted, ExtractError> {
-        let done = self.workers.finish()?;
-        self.extracted.bytes += done.bytes;
-        self.extracted.skipped_attributes.extend(done.skipped_attributes);
+        if let Making::Alone(workers) = self.making {
+            let done = workers.finish()?;
+            self.extracted.bytes += done.bytes;
+            self.extracted.skipped_attributes.extend(done.skipped_attributes);
+        }
         // Backwards, so that a directory is closed to this process only after those in it.
         for (name, attributes) in self.unfinished.iter().rev() {
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
@@ -240,6 +289,12 @@ impl<'target> Tree<'target> {
             }
         }
         Ok(self.extracted)
+    }
+
+    /// Returns whether a directory stands where an entry is to be made.
+    fn is_directory(&mut self, name: &EntryName) -> Result<bool, ExtractError> {
+        let parent = self.parent(name)?;
+        Ok(is_directory(&parent, name.split().1))
     }
 
     fn make_file(&mut self, name: &EntryName) -> Result<File, ExtractError> {

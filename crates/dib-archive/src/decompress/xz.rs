@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::thread;
 
 use liblzma::bufread::XzDecoder;
-use liblzma::stream::MtStreamBuilder;
+use liblzma::stream::{CONCATENATED, MtStreamBuilder, Stream};
 
 /// Above this many bytes the decoder gives up threads rather than memory. A block of `xz -9` needs about 400 MB.
 const MEMORY_FOR_THREADS: u64 = 1 << 30;
@@ -18,6 +18,12 @@ pub(super) fn decoder<R: BufRead>(input: R) -> impl Read {
         input: Some(input),
         decoder: None,
     }
+}
+
+/// Decodes all streams of `input` without threads of its own.
+pub(super) fn single_threaded<R: BufRead>(input: R) -> io::Result<XzDecoder<R>> {
+    let stream = Stream::new_stream_decoder(MEMORY_AT_MOST, CONCATENATED)?;
+    Ok(XzDecoder::new_stream(input, stream))
 }
 
 struct Streams<R> {

@@ -54,8 +54,12 @@ impl Directories {
                 Err(Errno::ENOENT) => {
                     let mode = Mode::from_bits_truncate(0o755);
                     let component = OsStr::from_bytes(component);
-                    mkdirat(&parent, component, mode)?;
-                    fchmodat(&parent, component, mode, FchmodatFlags::NoFollowSymlink)?;
+                    match mkdirat(&parent, component, mode) {
+                        Ok(()) => fchmodat(&parent, component, mode, FchmodatFlags::NoFollowSymlink)?,
+                        // Made meanwhile, by a thread that extracts another archive.
+                        Err(Errno::EEXIST) => {}
+                        Err(errno) => return Err(errno),
+                    }
                     self.existing(root, so_far)?
                 }
                 result => result?,
