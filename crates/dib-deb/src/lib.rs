@@ -4,8 +4,12 @@
 //! doesn't read the environment: where sources, keys and caches are is told to it.
 //!
 //! In reading order:
+//! - [`version`], [`relation`]: the order of versions, and what packages say of each other.
 //! - [`package`]: one package as an index describes it.
 
 pub mod package;
+pub mod relation;
+pub mod version;
 
 pub use package::{ArchiveLocation, MultiArch, PackageError, PackageRecord};
+pub use relation::{Alternatives, Comparison, Relation, RelationError};
