@@ -146,3 +146,59 @@ fn callers_may_give_empty_arguments_and_several_elements_in_one() {
     ]));
     assert!(ran.stdout.contains("  amphora.qcow2\n"), "{}", ran.stdout);
 }
+
+#[test]
+fn packages_that_nobody_would_install_are_told_before_any_work() {
+    let world = World::new();
+    let ran = run(&mut world.tiny_build(&["-p", "vim"]));
+    assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("vim") && ran.stderr.contains("dpkg"),
+        "{}",
+        ran.stderr
+    );
+    assert!(world.names("out").is_empty());
+}
+
+#[test]
+fn a_local_image_that_is_missing_is_missing_input() {
+    let world = World::new();
+    let ran = run(world
+        .program("dib")
+        .args(["build", "ubuntu"])
+        .env("DIB_LOCAL_IMAGE", "/nowhere/root.tar.gz"));
+    assert_eq!(ran.code, Some(66), "{}", ran.stderr);
+    assert!(ran.stderr.contains("/nowhere/root.tar.gz"), "{}", ran.stderr);
+    world.assert_nothing_is_left();
+}
+
+/// README shows an element as code; it is the downstream crate's.
+#[test]
+fn the_readmes_element_is_the_downstream_crates() {
+    let repository = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let read = |path: &str| std::fs::read_to_string(format!("{repository}/{path}")).unwrap();
+    let readme = read("README.md");
+    let sources = [
+        "src/lib.rs",
+        "src/harden_sshd.rs",
+        "src/main.rs",
+        "tests/hooks.rs",
+    ]
+    .map(|name| read(&format!("tests/downstream/{name}")))
+    .concat();
+    let (_, element) = readme.split_once("## Add an element").unwrap();
+    let shown: Vec<_> = element
+        .split("```rust")
+        .skip(1)
+        .flat_map(|block| block.split("```").next().unwrap().lines())
+        .map(str::trim)
+        .filter(|line| line.len() > 20 && !line.starts_with("use "))
+        .collect();
+    assert!(shown.len() > 15, "{shown:?}");
+    let has = |line: &str| sources.lines().any(|source| source.trim() == line);
+    let strange: Vec<_> = shown.iter().filter(|line| !has(line)).collect();
+    assert!(
+        strange.is_empty(),
+        "README shows what the downstream crate has not: {strange:#?}"
+    );
+}

@@ -76,7 +76,7 @@ fn hook(phase: &str, name: &str, registry: &Registry, environment: &Environment)
     let console = console_options(&ImageOptions::default(), environment, Stream::Stderr).open()?;
     let result = hook_scripts::run(
         registry,
-        environment.get(hook_scripts::STATE_VARIABLE),
+        environment.get("TMP_BUILD_DIR").map(camino::Utf8Path::new),
         phase,
         &name,
         &console,

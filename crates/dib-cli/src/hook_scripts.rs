@@ -3,20 +3,20 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_cache::Cache;
 use dib_core::variables::Origin;
 use dib_core::{Build, HookName, ImageSpec, Journal, Phase, Plan, Registry, SandboxMachine, Variables};
 use dib_sys::TargetRoot;
+use dib_sys::command::quote;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::open_cache;
 use crate::{CliError, Console, ErrorKind};
 
-/// Names the file that tells a hook's script about its build.
-pub(crate) const STATE_VARIABLE: &str = "DIB_BUILD_STATE";
+/// The file in `TMP_BUILD_DIR` that tells a hook's script about its build.
+const STATE_FILE: &str = "state.json";
 
 /// What a hook run by itself needs to know of its build; the plan is made of it again.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub(crate) fn write(directory: &Utf8Path, plan: &Plan<'_>) -> io::Result<()> {
             // Names of phases and hooks need no quotes; a program's path may.
             let script = format!(
                 "#!/bin/sh\nexec {} hook {phase} {}\n",
-                quoted(program.as_str()),
+                quote(program.as_str()),
                 hook.name
             );
             let mut file = fs::File::options()
@@ -56,7 +56,7 @@ pub(crate) fn write(directory: &Utf8Path, plan: &Plan<'_>) -> io::Result<()> {
 
 /// Writes the file that tells hooks' scripts about their build.
 pub(crate) fn write_state(
-    path: &Utf8Path,
+    build_directory: &Utf8Path,
     plan: &Plan<'_>,
     tree: &Utf8Path,
     variables: &Variables,
@@ -71,7 +71,7 @@ pub(crate) fn write_state(
             .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
             .collect(),
     };
-    fs::write(path, serde_json::to_vec(&state)?)
+    fs::write(build_directory.join(STATE_FILE), serde_json::to_vec(&state)?)
 }
 
 /// Runs one hook of the build under way again, from a shell at one of its break points.
@@ -80,19 +80,22 @@ pub(crate) fn write_state(
 /// When this is no such shell, or when the hook fails.
 pub(crate) fn run(
     registry: &Registry,
-    state: Option<&str>,
+    build_directory: Option<&Utf8Path>,
     phase: Phase,
     name: &HookName,
     console: &Console,
 ) -> Result<(), CliError> {
-    let path = state.ok_or_else(|| {
+    let path = build_directory
+        .map(|directory| directory.join(STATE_FILE))
+        .filter(|path| path.exists());
+    let path = path.ok_or_else(|| {
         CliError::new(
             ErrorKind::Usage,
             "a hook runs by itself only in the shell of a break point",
         )
         .hint("set break=before-root for a build; its shell finds the hooks in $TMP_HOOKS_PATH")
     })?;
-    let state: State = fs::read(path)
+    let state: State = fs::read(&path)
         .and_then(|bytes| Ok(serde_json::from_slice(&bytes)?))
         .map_err(|error| {
             CliError::new(ErrorKind::InputOutput, error).hint(format!("{path} tells about the build"))
@@ -107,31 +110,15 @@ pub(crate) fn run(
     for (name, value) in &state.variables {
         variables.set(name, value, Origin::Build);
     }
-    let build = Build {
-        plan: &plan,
+    let build = Build::new(
+        &plan,
         variables,
-        target: &target,
-        machine: &SandboxMachine,
-        cache: &cache,
-        journal: &journal,
-        observer: console,
-        device_nodes: Mutex::default(),
-    };
+        &target,
+        &SandboxMachine,
+        &cache,
+        &journal,
+        console,
+    );
     build.run_hook(phase, name)?;
     Ok(())
-}
-
-/// Quotes a word for the shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn words_are_quoted_for_the_shell() {
-        assert_eq!(quoted("/opt/my dib/it's"), "'/opt/my dib/it'\\''s'");
-    }
 }

@@ -1,11 +1,12 @@
 //! From what the user wants to what `dib-image` writes.
 
-use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{Build, ChecksumKind, Compression, ExistingOutput, ImageType, OutputSpec};
 use dib_image::{
     ByteSize, Checksums, DiskSpec, Event, Existing, FileSystemSpec, ImageFormat, ImageSize, Output,
     Qcow2Options, WrittenImage, write_images,
 };
+
+use indicatif::BinaryBytes;
 
 use crate::workspace::BuildDirectory;
 use crate::{CliError, Console, ErrorKind, Step};
@@ -63,16 +64,9 @@ pub(crate) fn write(
     Ok(images)
 }
 
-/// Returns the directory that an output stands in.
-pub(crate) fn output_directory(base: &Utf8Path) -> &Utf8Path {
-    base.parent()
-        .filter(|parent| !parent.as_str().is_empty())
-        .unwrap_or(Utf8Path::new("."))
-}
-
 fn one(output: &OutputSpec, image_type: ImageType) -> Output {
     Output {
-        path: Utf8PathBuf::from(format!("{}.{image_type}", output.base)),
+        path: output.path(image_type),
         format: format(output, image_type),
         checksums: Checksums {
             md5: output.checksums.contains(&ChecksumKind::Md5),
@@ -108,7 +102,9 @@ struct Shown<'c> {
 impl Shown<'_> {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::MakingFileSystem { size } => self.begin(&format!("making the file system ({size})")),
+            Event::MakingFileSystem { size } => {
+                self.begin(&format!("making the file system ({})", BinaryBytes(size.bytes())));
+            }
             Event::Writing { path, .. } => self.begin(&format!("writing {path}")),
             Event::Progress { done, total, .. } => {
                 if let Some(step) = &self.step {
@@ -129,17 +125,5 @@ impl Shown<'_> {
     fn begin(&mut self, name: &str) {
         self.step = None;
         self.step = Some(self.console.step(name));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_outputs_directory_is_never_empty() {
-        assert_eq!(output_directory("image".into()), ".");
-        assert_eq!(output_directory("out/image".into()), "out");
-        assert_eq!(output_directory("/image".into()), "/");
     }
 }

@@ -1,7 +1,6 @@
 //! The way of a build: plan, sandbox, phases, images. One direction, no going back.
 
 use std::io::Write as _;
-use std::sync::Mutex;
 
 use camino::Utf8PathBuf;
 use dib_cache::{Cache, Proxies};
@@ -10,6 +9,7 @@ use dib_core::{Build, Freshness, ImageSpec, Journal, Plan, Registry, SandboxMach
 use dib_image::{DiskSpec, WrittenImage};
 use dib_sys::TargetRoot;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
+use indicatif::BinaryBytes;
 
 use crate::workspace::{self, BuildDirectory};
 use crate::{CliError, Console, ConsoleOptions, ErrorKind, Stream, hook_scripts, images, report};
@@ -34,7 +34,7 @@ pub fn build(registry: &Registry, spec: &ImageSpec, console: &ConsoleOptions) ->
     }
     if result.is_err() {
         // The build is over, so what it left unfinished is nobody's. What can't be removed now is the next build's.
-        let _ = dib_image::remove_leftovers(images::output_directory(&spec.output.base));
+        let _ = dib_image::remove_leftovers(spec.output.directory());
     }
     directory.remove()?;
     result
@@ -64,7 +64,7 @@ fn in_sandbox(body: impl FnOnce() -> u8) -> Result<(), CliError> {
         ExitReport::Exited(0) => Ok(()),
         ExitReport::Exited(code) => Err(CliError::reported(code)),
         ExitReport::Killed(signal) => {
-            let message = format!("the build was killed by signal {signal} in its sandbox");
+            let message = format!("the work in the sandbox was killed by signal {signal}");
             Err(CliError::new(ErrorKind::Build, message)
                 .hint("the kernel kills for want of memory; --no-tmpfs needs less"))
         }
@@ -118,24 +118,22 @@ fn build_in_sandbox(
 ) -> Result<(), CliError> {
     let spec = plan.spec();
     let variables = variables(plan, directory);
-    let state = directory.path().join("state.json");
     hook_scripts::write(&directory.hooks(), plan)
-        .and_then(|()| hook_scripts::write_state(&state, plan, &directory.tree(), &variables))
+        .and_then(|()| hook_scripts::write_state(directory.path(), plan, &directory.tree(), &variables))
         .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     let target =
         TargetRoot::open(&directory.tree()).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     let journal = journal(spec, console);
     let cache = open_cache(spec, console)?;
-    let build = Build {
+    let build = Build::new(
         plan,
         variables,
-        target: &target,
-        machine: &SandboxMachine,
-        cache: &cache,
-        journal: &journal,
-        observer: console,
-        device_nodes: Mutex::default(),
-    };
+        &target,
+        &SandboxMachine,
+        &cache,
+        &journal,
+        console,
+    );
     let phases = build.run_phases()?;
     let images = images::write(&build, disk, directory, console)?;
     report::write(
@@ -156,8 +154,7 @@ fn build_in_sandbox(
 fn remove_leftovers(spec: &ImageSpec, console: &Console) {
     let mut removed = workspace::remove_leftovers(&workspace::parent_directory(spec));
     // What can't be removed must not stop this build.
-    removed
-        .extend(dib_image::remove_leftovers(images::output_directory(&spec.output.base)).unwrap_or_default());
+    removed.extend(dib_image::remove_leftovers(spec.output.directory()).unwrap_or_default());
     for path in removed {
         console.say(&format!("removed {path}, which a killed build has left"));
     }
@@ -172,7 +169,6 @@ fn variables(plan: &Plan<'_>, directory: &BuildDirectory) -> Variables {
         ("TMP_MOUNT_PATH", tree.as_path()),
         ("TMP_BUILD_DIR", directory.path()),
         ("TMP_HOOKS_PATH", hooks.as_path()),
-        (hook_scripts::STATE_VARIABLE, &directory.path().join("state.json")),
     ] {
         variables.set(name, value.as_str(), Origin::Build);
     }
@@ -211,11 +207,10 @@ fn announce(image: &WrittenImage, console: &Console) {
     if let Some(old) = &image.old_renamed_to {
         console.say(&format!("an older image is now {old}"));
     }
-    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     console.say(&format!(
-        "image {}: {} MiB, of which {} MiB are allocated",
+        "image {}: {}, of which {} are allocated",
         image.path,
-        mib(image.size),
-        mib(image.allocated)
+        BinaryBytes(image.size),
+        BinaryBytes(image.allocated)
     ));
 }

@@ -23,17 +23,39 @@ pub struct Build<'b> {
     pub journal: &'b Journal,
     /// Who watches.
     pub observer: &'b dyn Observer,
-    /// Device nodes that could not be made in the tree.
-    pub device_nodes: Mutex<Vec<DeviceNode>>,
+    kept_nodes: Mutex<Vec<DeviceNode>>,
 }
 
-impl Build<'_> {
+impl<'b> Build<'b> {
+    /// Begins a build.
+    #[must_use]
+    pub fn new(
+        plan: &'b Plan<'b>,
+        variables: Variables,
+        target: &'b TargetRoot,
+        machine: &'b dyn Machine,
+        cache: &'b Cache,
+        journal: &'b Journal,
+        observer: &'b dyn Observer,
+    ) -> Self {
+        Self {
+            plan,
+            variables,
+            target,
+            machine,
+            cache,
+            journal,
+            observer,
+            kept_nodes: Mutex::default(),
+        }
+    }
+
     /// Returns the device nodes that belong into the image but not into the tree; those whose directory a hook has
     /// removed meanwhile went with it.
     #[must_use]
     pub fn device_nodes(&self) -> Vec<DeviceNode> {
         let mut nodes = self
-            .device_nodes
+            .kept_nodes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
@@ -46,7 +68,7 @@ impl Build<'_> {
     }
 
     pub(crate) fn keep_device_nodes(&self, nodes: Vec<DeviceNode>) {
-        self.device_nodes
+        self.kept_nodes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .extend(nodes);

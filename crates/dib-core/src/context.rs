@@ -158,21 +158,31 @@ impl<'a> HookContext<'a> {
             .is_mount_point(self.build.target, &path.parse()?)?)
     }
 
+    /// Opens a file of the host that the user named, for reading.
+    ///
+    /// # Errors
+    /// When it can't be opened.
+    pub fn open_host(&self, path: &Utf8Path) -> Result<File, HookError> {
+        File::open(path).map_err(|source| HookError::Host {
+            action: "open",
+            path: path.to_string(),
+            source,
+        })
+    }
+
     /// Reads a file of the host that the user named.
     ///
     /// # Errors
     /// When it can't be read.
     pub fn read_host(&self, path: &Utf8Path) -> Result<Vec<u8>, HookError> {
-        let host = |source| HookError::Host {
-            action: "read",
-            path: path.to_string(),
-            source,
-        };
         let mut contents = Vec::new();
-        File::open(path)
-            .map_err(host)?
+        self.open_host(path)?
             .read_to_end(&mut contents)
-            .map_err(host)?;
+            .map_err(|source| HookError::Host {
+                action: "read",
+                path: path.to_string(),
+                source,
+            })?;
         Ok(contents)
     }
 
@@ -375,6 +385,9 @@ impl<'a> HookContext<'a> {
 
     /// Extracts an archive into the target, keeping numeric owners, modes, times, links and attributes.
     ///
+    /// Extended attributes that only the machine's root may write, or that no file system of images has, are skipped
+    /// and counted in the journal; capabilities never are.
+    ///
     /// # Errors
     /// When the archive is damaged, leads out of the target or can't be written.
     pub fn extract(&self, name: &str, file: &mut File) -> Result<(), HookError> {
@@ -392,6 +405,7 @@ impl<'a> HookContext<'a> {
             entries: extracted.entries,
             bytes: extracted.bytes,
             device_nodes: extracted.device_nodes.len(),
+            skipped_attributes: extracted.skipped_attributes.len(),
         });
         self.build.keep_device_nodes(extracted.device_nodes);
         Ok(())
@@ -440,16 +454,11 @@ fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> {
         "FTP_PROXY",
         "NO_PROXY",
     ];
-    let declared = |name: &str| {
-        let mut all = build
-            .plan
-            .elements()
-            .iter()
-            .flat_map(|planned| planned.element.variables());
-        all.any(|variable| variable.name == name)
-    };
     let wanted = |name: &str, origin: &Origin| {
-        *origin != Origin::User || name.starts_with("DIB_") || PROXIES.contains(&name) || declared(name)
+        *origin != Origin::User
+            || name.starts_with("DIB_")
+            || PROXIES.contains(&name)
+            || build.plan.declares(name)
     };
     let mut environment: BTreeMap<String, String> = build
         .variables

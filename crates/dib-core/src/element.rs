@@ -1,5 +1,6 @@
 //! Elements: what an image is made of.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,6 +22,13 @@ impl ElementName {
     /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+// An element is found in a map by its name as text.
+impl Borrow<str> for ElementName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -132,7 +140,7 @@ impl Element {
         self
     }
 
-    /// Adds packages to install in the target.
+    /// Adds packages to install in the target, which an element that provides `package-installer` does: `dpkg` is one.
     #[must_use]
     pub fn packages(mut self, packages: &[&str]) -> Self {
         self.packages
@@ -140,7 +148,7 @@ impl Element {
         self
     }
 
-    /// Declares a variable that the element owns.
+    /// Declares a variable that the element reads. Where several elements give a default, the first by name wins.
     #[must_use]
     pub fn variable(mut self, variable: Variable) -> Self {
         self.variables.push(variable);
@@ -186,13 +194,19 @@ impl Element {
         &self.provides
     }
 
-    /// Returns the packages it installs.
+    /// Returns whether it stands for that name.
+    #[must_use]
+    pub fn provides_name(&self, name: &str) -> bool {
+        self.provides.iter().any(|provided| provided.as_str() == name)
+    }
+
+    /// Returns the packages it wants installed.
     #[must_use]
     pub fn package_names(&self) -> &[String] {
         &self.packages
     }
 
-    /// Returns the variables it owns.
+    /// Returns the variables it reads.
     #[must_use]
     pub fn variables(&self) -> &[Variable] {
         &self.variables

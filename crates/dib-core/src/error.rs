@@ -1,5 +1,8 @@
 //! Why a hook failed.
 
+use std::error::Error;
+use std::fmt;
+
 use dib_archive::ExtractError;
 use dib_cache::CacheError;
 use dib_sys::command::CommandError;
@@ -66,9 +69,37 @@ pub enum HookError {
     Other {
         /// What is wrong.
         message: String,
-        /// What the user can do about it, if anything.
-        hint: Option<String>,
     },
+    /// Any of these, with something that the user can do about it.
+    #[error(transparent)]
+    Hinted(Hinted),
+}
+
+/// An error with something that the user can do about it; it reads as the error does.
+#[derive(Debug)]
+pub struct Hinted {
+    error: Box<HookError>,
+    hint: String,
+}
+
+impl Hinted {
+    /// Returns what is wrong.
+    #[must_use]
+    pub fn error(&self) -> &HookError {
+        &self.error
+    }
+}
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl Error for Hinted {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
 }
 
 impl HookError {
@@ -77,25 +108,24 @@ impl HookError {
     pub fn other(message: impl Into<String>) -> Self {
         Self::Other {
             message: message.into(),
-            hint: None,
         }
+    }
+
+    /// Adds something that the user can do about it.
+    #[must_use]
+    pub fn hinted(self, hint: impl Into<String>) -> Self {
+        Self::Hinted(Hinted {
+            error: Box::new(self),
+            hint: hint.into(),
+        })
     }
 
     /// Returns what the user can do about it, where the hook says so.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Other { hint, .. } => hint.as_deref(),
+            Self::Hinted(hinted) => Some(&hinted.hint),
             _ => None,
-        }
-    }
-
-    /// States what is wrong and what the user can do about it.
-    #[must_use]
-    pub fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Other {
-            message: message.into(),
-            hint: Some(hint.into()),
         }
     }
 }

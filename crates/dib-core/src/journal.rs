@@ -86,6 +86,8 @@ pub enum Effect {
         bytes: u64,
         /// How many device nodes are kept for the image.
         device_nodes: usize,
+        /// How many extended attributes could not be kept.
+        skipped_attributes: usize,
     },
     /// A command ran in the target.
     Run {
@@ -123,10 +125,14 @@ impl fmt::Display for Effect {
                 entries,
                 bytes,
                 device_nodes,
+                skipped_attributes,
             } => {
                 write!(formatter, "extract {archive} ({entries} entries, {bytes} bytes")?;
                 if *device_nodes > 0 {
                     write!(formatter, ", {device_nodes} device nodes kept for the image")?;
+                }
+                if *skipped_attributes > 0 {
+                    write!(formatter, ", {skipped_attributes} attributes skipped")?;
                 }
                 formatter.write_str(")")
             }
@@ -151,7 +157,7 @@ pub enum Actor {
     },
     /// The build itself, between hooks.
     Build {
-        /// The step, such as `prepare`.
+        /// The step, such as `unmount`.
         step: String,
     },
 }

@@ -31,7 +31,6 @@ pub mod variables;
 
 pub use dib_archive::ArchiveFormat;
 pub use dib_cache as cache;
-pub use dib_sys as sys;
 
 pub use break_points::{BreakPoint, BreakPoints};
 pub use build::Build;

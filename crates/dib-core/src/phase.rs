@@ -31,15 +31,6 @@ pub enum Phase {
     Cleanup,
 }
 
-/// Where a phase's commands run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// In the sandbox, with the target as a directory.
-    Outside,
-    /// In the sandbox, with the target as the root directory.
-    InTarget,
-}
-
 impl Phase {
     /// All phases, in the order in which they run.
     pub const ALL: [Self; 10] = [
@@ -69,17 +60,6 @@ impl Phase {
             Self::PreFinalise => "pre-finalise",
             Self::Finalise => "finalise",
             Self::Cleanup => "cleanup",
-        }
-    }
-
-    /// Returns where upstream runs this phase's scripts, and so where ours run their commands.
-    ///
-    /// Source: `disk-image-create` of diskimage-builder, which calls `run_d` or `run_d_in_target`.
-    #[must_use]
-    pub fn place(self) -> Place {
-        match self {
-            Self::PreInstall | Self::Install | Self::PostInstall | Self::Finalise => Place::InTarget,
-            _ => Place::Outside,
         }
     }
 }
@@ -122,15 +102,5 @@ mod tests {
                 .to_string()
                 .contains("pre-finalise")
         );
-    }
-
-    #[test]
-    fn commands_run_where_upstream_runs_them() {
-        let inside: Vec<_> = Phase::ALL
-            .into_iter()
-            .filter(|phase| phase.place() == Place::InTarget)
-            .map(Phase::name)
-            .collect();
-        assert_eq!(inside, ["pre-install", "install", "post-install", "finalise"]);
     }
 }

@@ -5,13 +5,17 @@ mod elements;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 pub use elements::PlannedElement;
 
 use crate::element::InvalidElementName;
 use crate::variables::{CyclicDefault, Origin};
-use crate::{BaseElement, Element, ElementName, HookFn, HookName, ImageSpec, Phase, Registry, Variables};
+use crate::{BaseElement, ElementName, HookFn, HookName, ImageSpec, Phase, Registry, Variables};
+
+/// What an element provides that installs the packages of a plan.
+const PACKAGE_INSTALLER: &str = "package-installer";
 
 /// Everything a build will do.
 #[derive(Debug, Clone)]
@@ -116,6 +120,12 @@ pub enum PlanError {
         /// The elements that would.
         known: Vec<ElementName>,
     },
+    /// Packages are wanted, but no element of the build installs any.
+    #[error("no element of the build installs packages, but {} is wanted", .package.name)]
+    NothingInstalls {
+        /// One of the packages.
+        package: PlannedPackage,
+    },
     /// Two hooks of one name in one phase.
     #[error("the elements {first} and {second} both have a hook {hook} in phase {phase}")]
     DuplicateHook {
@@ -150,6 +160,15 @@ impl PlanError {
             }
             Self::ProvidedTwice { first, second, .. } => Some(format!("leave out {first} or {second}")),
             Self::AlreadyProvided { asked, .. } => Some(format!("leave out {asked}")),
+            Self::NothingInstalls { package } => {
+                let wanted_by = package.element.as_ref().map_or_else(
+                    || "-p asks for it".to_owned(),
+                    |element| format!("{element} wants it"),
+                );
+                Some(format!(
+                    "{wanted_by}; add an element that provides {PACKAGE_INSTALLER}, such as dpkg"
+                ))
+            }
             _ => None,
         }
     }
@@ -172,11 +191,13 @@ impl<'r> Plan<'r> {
     ///
     /// # Errors
     /// When an element is missing or provided twice, when not exactly one provides the operating system, when two
-    /// hooks of a phase share a name, or when a variable's default leads back to itself.
+    /// hooks of a phase share a name, when packages are wanted that no element installs, or when a variable's default
+    /// leads back to itself.
     pub fn resolve(registry: &'r Registry, spec: &ImageSpec) -> Result<Self, PlanError> {
         let elements = planned_elements(registry, spec)?;
         let hooks = planned_hooks(&elements)?;
         let packages = planned_packages(&elements, &spec.packages);
+        check_packages(&elements, &packages)?;
         let declared = elements.iter().flat_map(|planned| {
             planned
                 .element
@@ -184,9 +205,12 @@ impl<'r> Plan<'r> {
                 .iter()
                 .map(|variable| (planned.element.name(), variable))
         });
-        let mut variables = Variables::resolve(&with_build_variables(spec), declared)?;
-        for (name, value) in build_variables(spec, &elements) {
-            variables.set(name, &value, Origin::Build);
+        let set_by_build = build_variables(spec, &elements);
+        let mut known = spec.variables.clone();
+        known.extend(set_by_build.clone());
+        let mut variables = Variables::resolve(&known, declared)?;
+        for (name, value) in &set_by_build {
+            variables.set(name, value, Origin::Build);
         }
         Ok(Self {
             elements,
@@ -212,6 +236,16 @@ impl<'r> Plan<'r> {
     /// Returns a phase's hooks in the order in which they run.
     pub fn hooks_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedHook> {
         self.hooks.iter().filter(move |hook| hook.phase == phase)
+    }
+
+    /// Returns whether an element of the build declares the variable.
+    #[must_use]
+    pub fn declares(&self, variable: &str) -> bool {
+        let mut declared = self
+            .elements
+            .iter()
+            .flat_map(|planned| planned.element.variables());
+        declared.any(|candidate| candidate.name == variable)
     }
 
     /// Returns the packages that are installed, those of elements first.
@@ -295,7 +329,7 @@ fn planned_packages(elements: &[PlannedElement<'_>], asked: &[String]) -> Vec<Pl
     let declared = elements.iter().flat_map(|planned| {
         let owner = |name: &String| PlannedPackage {
             name: name.clone(),
-            element: Some(element_name(planned.element)),
+            element: Some(planned.element.name().clone()),
         };
         planned.element.package_names().iter().map(owner)
     });
@@ -307,19 +341,19 @@ fn planned_packages(elements: &[PlannedElement<'_>], asked: &[String]) -> Vec<Pl
         .collect()
 }
 
-fn element_name(element: &Element) -> ElementName {
-    element.name().clone()
+/// Checks that somebody installs the packages that are wanted.
+fn check_packages(elements: &[PlannedElement<'_>], packages: &[PlannedPackage]) -> Result<(), PlanError> {
+    let installs = |planned: &PlannedElement<'_>| planned.element.provides_name(PACKAGE_INSTALLER);
+    match packages.first() {
+        Some(package) if !elements.iter().any(installs) => Err(PlanError::NothingInstalls {
+            package: package.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
-/// The user's variables, with those that elements' defaults may refer to and that the spec decides.
-fn with_build_variables(spec: &ImageSpec) -> std::collections::BTreeMap<String, String> {
-    let mut variables = spec.variables.clone();
-    variables.insert("ARCH".to_owned(), spec.arch.to_string());
-    variables.insert("DIB_IMAGE_CACHE".to_owned(), spec.image_cache.to_string());
-    variables
-}
-
-fn build_variables(spec: &ImageSpec, elements: &[PlannedElement<'_>]) -> Vec<(&'static str, String)> {
+/// Returns the variables that the build sets and knows before it begins.
+fn build_variables(spec: &ImageSpec, elements: &[PlannedElement<'_>]) -> BTreeMap<String, String> {
     let names: Vec<_> = elements
         .iter()
         .map(|planned| planned.element.name().as_str())
@@ -329,21 +363,23 @@ fn build_variables(spec: &ImageSpec, elements: &[PlannedElement<'_>]) -> Vec<(&'
         crate::Freshness::Checked => "",
         crate::Freshness::Unchecked => "1",
     };
-    vec![
+    let checksums = if checksums.is_empty() {
+        "0".to_owned()
+    } else {
+        checksums.join(",")
+    };
+    let arguments = spec.variables.get("DIB_ARGS").cloned().unwrap_or_default();
+    [
         ("ARCH", spec.arch.to_string()),
+        ("DIB_ARGS", arguments),
+        ("DIB_CHECKSUM", checksums),
+        ("DIB_DEBUG_TRACE", spec.trace.to_string()),
         ("DIB_IMAGE_CACHE", spec.image_cache.to_string()),
         ("DIB_OFFLINE", offline.to_owned()),
-        ("DIB_DEBUG_TRACE", spec.trace.to_string()),
         ("DIB_ROOT_LABEL", spec.output.root_label.clone()),
-        (
-            "DIB_CHECKSUM",
-            if checksums.is_empty() {
-                "0".to_owned()
-            } else {
-                checksums.join(",")
-            },
-        ),
-        ("IMAGE_NAME", spec.output.base.to_string()),
         ("IMAGE_ELEMENT", names.join(" ")),
+        ("IMAGE_NAME", spec.output.base.to_string()),
     ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }

@@ -39,9 +39,7 @@ impl Registry {
     /// Returns the element of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Element> {
-        self.elements
-            .values()
-            .find(|element| element.name().as_str() == name)
+        self.elements.get(name)
     }
 
     /// Visits the elements by name.

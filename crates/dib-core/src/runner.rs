@@ -53,7 +53,8 @@ impl Build<'_> {
     /// Runs all phases in order, with the steps that upstream takes between them.
     ///
     /// # Errors
-    /// When a hook, a step or a break point's shell fails. Nothing runs after that but the shell of `after-error`.
+    /// When a hook, a step or a break point's shell fails. Nothing runs after that but, when it was a hook,
+    /// the shell of `after-error`.
     pub fn run_phases(&self) -> Result<Vec<PhaseProfile>, RunError> {
         let mut profiles = Vec::new();
         for phase in Phase::ALL {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::BreakPoints;
@@ -48,16 +48,7 @@ impl ImageSpec {
             base: BaseElement::Included,
             arch: Arch::of_this_machine(),
             packages: Vec::new(),
-            output: OutputSpec {
-                base: "image".into(),
-                types: vec![ImageType::Qcow2],
-                compression: Compression::Compressed,
-                checksums: Vec::new(),
-                size: None,
-                root_label: "cloudimg-rootfs".to_owned(),
-                journal_mib: 64,
-                existing: ExistingOutput::Renamed,
-            },
+            output: OutputSpec::default(),
             image_cache: "cache".into(),
             freshness: Freshness::Checked,
             workspace: Workspace::Disk,
@@ -117,6 +108,39 @@ pub struct OutputSpec {
     pub journal_mib: u64,
     /// What happens to an output that stands there already.
     pub existing: ExistingOutput,
+}
+
+impl OutputSpec {
+    /// Returns the path of the output of that type.
+    #[must_use]
+    pub fn path(&self, image_type: ImageType) -> Utf8PathBuf {
+        Utf8PathBuf::from(format!("{}.{image_type}", self.base))
+    }
+
+    /// Returns the directory that the outputs stand in.
+    #[must_use]
+    pub fn directory(&self) -> &Utf8Path {
+        self.base
+            .parent()
+            .filter(|parent| !parent.as_str().is_empty())
+            .unwrap_or(Utf8Path::new("."))
+    }
+}
+
+impl Default for OutputSpec {
+    /// Upstream's: a compressed `image.qcow2` as large as it needs to be, labelled `cloudimg-rootfs`.
+    fn default() -> Self {
+        Self {
+            base: "image".into(),
+            types: vec![ImageType::Qcow2],
+            compression: Compression::Compressed,
+            checksums: Vec::new(),
+            size: None,
+            root_label: "cloudimg-rootfs".to_owned(),
+            journal_mib: 64,
+            existing: ExistingOutput::Renamed,
+        }
+    }
 }
 
 /// Whether qcow2 clusters are compressed.

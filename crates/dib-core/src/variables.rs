@@ -53,7 +53,7 @@ pub const BUILD_VARIABLES: &[BuildVariable] = &[
     },
     BuildVariable {
         name: "TARGET_ROOT",
-        about: "the target's root directory, in the phases root and cleanup",
+        about: "the target's root directory",
     },
     BuildVariable {
         name: "TMP_MOUNT_PATH",

@@ -12,12 +12,10 @@ const DIB_RUN_PARTS: &str = include_str!("dib-run-parts.sh");
 pub fn base_dib_run_parts(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let script = match ctx.variable("DIB_RUN_PARTS") {
         None => DIB_RUN_PARTS.as_bytes().to_vec(),
-        Some(path) => ctx.read_host(path.into()).map_err(|error| match error {
-            HookError::Host { path, source, .. } => HookError::with_hint(
-                format!("there is no dib-run-parts to install at {path}: {source}"),
-                "unset DIB_RUN_PARTS to install the one that comes with dib",
-            ),
-            other => other,
+        Some(path) => ctx.read_host(path.into()).map_err(|error| {
+            error.hinted(
+                "DIB_RUN_PARTS names the dib-run-parts to install; unset, it is the one that comes with dib",
+            )
         })?,
     };
     ctx.create_directory("/usr/local/bin")?;

@@ -103,8 +103,9 @@ fn dib_run_parts_that_is_not_there_is_an_error() {
     let fixture = fixture.variable("DIB_RUN_PARTS", script.as_str());
     insta::assert_snapshot!(fixture.record(Phase::Root, "90-base-dib-run-parts"), @"
     error
-      there is no dib-run-parts to install at [host]/dib-run-parts: No such file or directory (os error 2)
-      hint: unset DIB_RUN_PARTS to install the one that comes with dib
+      failed to open [host]/dib-run-parts
+      No such file or directory (os error 2)
+      hint: DIB_RUN_PARTS names the dib-run-parts to install; unset, it is the one that comes with dib
     ");
 }
 

@@ -34,6 +34,7 @@ pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
 pub fn element() -> Element {
     Element::new("dpkg")
         .about("Builds on dpkg and apt: quiet, fast, without starting daemons; installs packages")
+        .provides(&["package-installer"])
         .variable(Variable::new(
             "DISTRO_NAME",
             "the distribution's name, by which package caches are told apart",

@@ -415,13 +415,13 @@ mod packages {
     #[test]
     fn a_failure_shows_the_command() {
         let fixture = with_packages().failing("apt-get", 100);
-        insta::assert_snapshot!(fixture.record(Phase::Install, "01-package-installs"), @"
+        insta::assert_snapshot!(fixture.record(Phase::Install, "01-package-installs"), @r#"
         journal
           run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef install openssh-server (exited with status 100)
         error
           apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef install openssh-server exited with status 100
-          to run it again: env -i ARCH=amd64 DEBIAN_FRONTEND=noninteractive DIB_APT_LOCAL_CACHE=1 DIB_CHECKSUM=0 DIB_DEBUG_TRACE=0 DIB_DISABLE_APT_CLEANUP=0 DIB_IMAGE_CACHE=[cache] DIB_OFFLINE= DIB_ROOT_LABEL=cloudimg-rootfs HOME=/root 'IMAGE_ELEMENT=dpkg fixture-system ssh' IMAGE_NAME=image LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TARGET_ROOT=[target] TERM=dumb TMP_MOUNT_PATH=[target] apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef install openssh-server
-        ");
+          to run it again: chroot "$TARGET_ROOT" env -i ARCH=amd64 DEBIAN_FRONTEND=noninteractive DIB_APT_LOCAL_CACHE=1 DIB_ARGS= DIB_CHECKSUM=0 DIB_DEBUG_TRACE=0 DIB_DISABLE_APT_CLEANUP=0 DIB_IMAGE_CACHE=[cache] DIB_OFFLINE= DIB_ROOT_LABEL=cloudimg-rootfs HOME=/root 'IMAGE_ELEMENT=dpkg fixture-system ssh' IMAGE_NAME=image LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TARGET_ROOT=[target] TERM=dumb TMP_MOUNT_PATH=[target] apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef install openssh-server
+        "#);
     }
 
     #[test]

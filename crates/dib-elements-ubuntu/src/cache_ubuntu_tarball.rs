@@ -1,7 +1,5 @@
 //! `10-cache-ubuntu-tarball`: Ubuntu's root file system, verified, becomes the target's.
 
-use std::fs::File;
-
 use dib_core::cache::{CacheKey, Check, Download, Keyring, SignaturePolicy, SumsDownload, VerifiedSums};
 use dib_core::{Freshness, HookContext, HookError};
 
@@ -38,11 +36,9 @@ pub fn cache_ubuntu_tarball(ctx: &HookContext<'_>) -> Result<(), HookError> {
 }
 
 fn extract_local(ctx: &HookContext<'_>, path: &str) -> Result<(), HookError> {
-    let mut file = File::open(path).map_err(|source| {
-        HookError::with_hint(
-            format!("failed to open the local image {path}: {source}"),
-            "DIB_LOCAL_IMAGE names a .tar.gz, .tar.xz or .squashfs file of the host",
-        )
+    let mut file = ctx.open_host(path.into()).map_err(|error| {
+        error
+            .hinted("DIB_LOCAL_IMAGE names a file of the host: .tar, .tar.gz, .tar.xz, .tar.zst or .squashfs")
     })?;
     let name = path.rsplit('/').next().unwrap_or(path);
     ctx.extract(name, &mut file)
@@ -79,8 +75,7 @@ fn keyring(ctx: &HookContext<'_>) -> Result<Keyring, HookError> {
     };
     let certificate = ctx.read_host(path.into())?;
     Keyring::only(&certificate).map_err(|error| {
-        HookError::with_hint(
-            format!("the key in {path} can't be used: {error}"),
+        HookError::other(format!("the key in {path} can't be used: {error}")).hinted(
             "DIB_UBUNTU_KEYRING names a file with one OpenPGP public key, as `gpg --export --armor` writes it",
         )
     })
@@ -106,10 +101,11 @@ fn choose(ctx: &HookContext<'_>, release: &str, sums: &VerifiedSums) -> Result<S
         (true, Freshness::Unchecked) => "without --offline a newer list may be found".to_owned(),
         (true, Freshness::Checked) => "is DIB_RELEASE a release, and ARCH an architecture of it?".to_owned(),
     };
-    Err(HookError::with_hint(
-        format!("the verified sums list none of {}", candidates.join(", ")),
-        hint,
+    Err(HookError::other(format!(
+        "the verified sums list none of {}",
+        candidates.join(", ")
     ))
+    .hinted(hint))
 }
 
 fn key(name: &str) -> Result<CacheKey, HookError> {

@@ -419,8 +419,9 @@ fn a_local_image_needs_no_download() {
     fs::remove_file(&path).unwrap();
     insta::assert_snapshot!(world.record(), @"
     error
-      failed to open the local image [host]/local.tar.gz: No such file or directory (os error 2)
-      hint: DIB_LOCAL_IMAGE names a .tar.gz, .tar.xz or .squashfs file of the host
+      failed to open [host]/local.tar.gz
+      No such file or directory (os error 2)
+      hint: DIB_LOCAL_IMAGE names a file of the host: .tar, .tar.gz, .tar.xz, .tar.zst or .squashfs
     ");
 }
 

@@ -160,7 +160,7 @@ pub enum CommandError {
 pub trait Replay {
     /// Returns the program and its arguments.
     fn argv(&self) -> &[String];
-    /// Returns a line that runs the command again, from a shell whose root is the command's.
+    /// Returns a line that runs the command again, in the shell of a break point; passwords in it are masked.
     fn replay_line(&self) -> String;
 }
 
@@ -170,7 +170,7 @@ impl Replay for TargetCommand {
     }
 
     fn replay_line(&self) -> String {
-        replay::line(&self.working_directory.to_string(), &self.environment, &self.argv)
+        replay::line_in_target(&self.working_directory.to_string(), &self.environment, &self.argv)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_cache::{Cache, Retries};
@@ -73,14 +72,14 @@ impl Fixture {
             // Two elements may want the same one.
             let _ = self.registry.add(Element::new(&name));
         }
-        let is_system = |element: &Element| {
-            element
-                .provided()
-                .iter()
-                .any(|name| name.as_str() == "operating-system")
-        };
-        if !self.registry.iter().any(is_system) {
-            let system = Element::new("fixture-system").provides(&["operating-system"]);
+        // A plan needs an operating system, and an installer where packages are wanted.
+        let missing = |name: &&str| !self.registry.iter().any(|element| element.provides_name(name));
+        let needed: Vec<_> = ["operating-system", "package-installer"]
+            .into_iter()
+            .filter(missing)
+            .collect();
+        if !needed.is_empty() {
+            let system = Element::new("fixture-system").provides(&needed);
             self.registry.add(system).expect("the name is the fixture's own");
             self.spec.elements.push("fixture-system".to_owned());
         }
@@ -96,12 +95,6 @@ impl Fixture {
         let parent = path.parent().expect("a path in the target has a parent");
         fs::create_dir_all(parent).expect("the fixture's target is ours");
         path
-    }
-
-    /// Returns the target's directory on the host.
-    #[must_use]
-    pub fn target(&self) -> Utf8PathBuf {
-        self.path("target")
     }
 
     /// Returns a directory of the host outside the target; what changes in it is recorded too.
@@ -182,13 +175,6 @@ impl Fixture {
         self
     }
 
-    /// Makes the build check cached files again, after [`Fixture::offline`].
-    #[must_use]
-    pub fn online(mut self) -> Self {
-        self.spec.freshness = Freshness::Checked;
-        self
-    }
-
     /// Mounts something at a path of the target, as far as the hook can see.
     ///
     /// # Panics
@@ -237,16 +223,15 @@ impl Fixture {
         for name in ["TARGET_ROOT", "TMP_MOUNT_PATH"] {
             variables.set(name, self.path("target").as_str(), Origin::Build);
         }
-        let build = Build {
-            plan: &plan,
+        let build = Build::new(
+            &plan,
             variables,
-            target: &target,
-            machine: &self.machine,
-            cache: &cache,
-            journal: &journal,
-            observer: &Unobserved,
-            device_nodes: Mutex::default(),
-        };
+            &target,
+            &self.machine,
+            &cache,
+            &journal,
+            &Unobserved,
+        );
         let before = (Tree::of(&self.path("target")), Tree::of(&self.path("host")));
         let result = build.run_hook(phase, &hook.parse().expect("a hook's name"));
         let after = (Tree::of(&self.path("target")), Tree::of(&self.path("host")));

@@ -15,6 +15,7 @@ pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
     registry.add(
         Element::new("myorg-ssh")
             .about("An SSH server as my organisation wants it")
+            .depends_on(&["dpkg"])
             .packages(&["openssh-server"])
             .variable(Variable::new("MYORG_ROOT_LOGIN", "who may log in as root").default("no"))
             .hook(Phase::PostInstall, "50-harden-sshd", harden_sshd::harden_sshd),

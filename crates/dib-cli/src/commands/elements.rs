@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use dib_core::plan::Reason;
 use dib_core::variables::BUILD_VARIABLES;
-use dib_core::{Element, ElementName, Phase, Registry};
+use dib_core::{Element, ElementName, Phase, PlanError, Registry};
 
-use crate::error::{CliError, ErrorKind};
+use crate::error::CliError;
 
 /// Returns the elements with what each is for.
 pub(super) fn list(registry: &Registry) -> String {
@@ -71,11 +72,13 @@ pub(super) fn show(registry: &Registry, name: &str) -> Result<String, CliError> 
 }
 
 fn unknown(registry: &Registry, name: &str) -> CliError {
-    let error = CliError::new(ErrorKind::Usage, format!("there is no element {name:?}"));
-    match registry.nearest(name) {
-        Some(nearest) => error.hint(format!("did you mean {nearest}?")),
-        None => error.hint("`dib elements` lists the elements there are"),
+    let nearest = registry.nearest(name).cloned();
+    PlanError::MissingElement {
+        element: name.to_owned(),
+        reason: Reason::Asked,
+        nearest,
     }
+    .into()
 }
 
 /// Returns an element's hooks of a phase in the order in which they run.
@@ -183,8 +186,8 @@ variables, with their defaults
         let error = show(&registry(), "ubunut").unwrap_err();
         assert_eq!(
             error.render(),
-            "error: there is no element \"ubunut\"\n  hint: did you mean ubuntu?\n"
+            "error: there is no element ubunut (asked for)\n  hint: did you mean ubuntu?\n"
         );
-        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert_eq!(error.kind(), crate::ErrorKind::Configuration);
     }
 }

@@ -92,9 +92,12 @@ fn hook_kind(error: &HookError) -> (ErrorKind, Option<String>) {
         HookError::Extract { source, .. } if kernel_error(source.as_ref()).is_none() => {
             (ErrorKind::BadData, None)
         }
+        HookError::Host { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            (ErrorKind::MissingInput, None)
+        }
         HookError::Extract { .. } | HookError::Host { .. } => (ErrorKind::InputOutput, None),
         HookError::Unset { .. } | HookError::Variable { .. } => (ErrorKind::Configuration, None),
-        HookError::Other { hint, .. } => (ErrorKind::Build, hint.clone()),
+        HookError::Hinted(hinted) => (hook_kind(hinted.error()).0, error.hint().map(str::to_owned)),
         _ => (ErrorKind::Build, None),
     }
 }
@@ -217,7 +220,7 @@ mod tests {
             "{}",
             error.render()
         );
-        let error = CliError::from(HookError::with_hint("no shell", "add one"));
+        let error = CliError::from(HookError::other("no shell").hinted("add one"));
         assert_eq!(error.render(), "error: no shell\n  hint: add one\n");
         assert_eq!(error.kind(), ErrorKind::Build);
     }

@@ -44,6 +44,7 @@ pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> 
         || environment
             .get("COMPRESS_IMAGE")
             .is_some_and(|value| value != "0" && value != "false");
+    let usual = OutputSpec::default();
     Ok(OutputSpec {
         base: base(options, environment, &types)?,
         compression: if compressed && !options.uncompressed {
@@ -53,8 +54,8 @@ pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> 
         },
         checksums: checksums(options, environment)?,
         size,
-        root_label: label.map_or_else(|| "cloudimg-rootfs".to_owned(), |label| label.as_str().to_owned()),
-        journal_mib: journal.unwrap_or(64),
+        root_label: label.map_or(usual.root_label, |label| label.as_str().to_owned()),
+        journal_mib: journal.unwrap_or(usual.journal_mib),
         existing: match environment.get("OVERWRITE_OLD_IMAGE") {
             None | Some("0") => ExistingOutput::Renamed,
             Some(_) => ExistingOutput::Replaced,
@@ -138,10 +139,7 @@ fn checksums(options: &ImageOptions, environment: &Environment) -> Result<Vec<Ch
 /// When their directory is missing or not writable, or a directory has an output's name.
 pub fn check_output_place(spec: &ImageSpec) -> Result<(), CliError> {
     let output = &spec.output;
-    let directory = match output.base.parent() {
-        Some(parent) if parent != "" => parent,
-        _ => Utf8Path::new("."),
-    };
+    let directory = output.directory();
     let refuse = |path: &Utf8Path, source: io::Error| {
         CliError::new(
             ErrorKind::CannotCreate,
@@ -165,7 +163,7 @@ pub fn check_output_place(spec: &ImageSpec) -> Result<(), CliError> {
     access(directory.as_std_path(), AccessFlags::W_OK | AccessFlags::X_OK)
         .map_err(|errno| refuse(directory, errno.into()))?;
     for image_type in &output.types {
-        let path = Utf8PathBuf::from(format!("{}.{image_type}", output.base));
+        let path = output.path(*image_type);
         if path.is_dir() {
             return Err(refuse(&path, io::ErrorKind::IsADirectory.into()));
         }

@@ -3,18 +3,17 @@
 use std::fmt;
 
 use super::{Plan, PlannedHook};
+use crate::Phase;
 use crate::variables::Origin;
-use crate::{Phase, phase::Place};
 
 impl fmt::Display for Plan<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "elements")?;
-        let width = self
-            .elements
-            .iter()
-            .map(|planned| planned.element.name().as_str().len())
-            .max()
-            .unwrap_or(0);
+        let width = width(
+            self.elements
+                .iter()
+                .map(|planned| planned.element.name().as_str()),
+        );
         for planned in &self.elements {
             writeln!(
                 formatter,
@@ -36,20 +35,17 @@ fn write_phase(formatter: &mut fmt::Formatter<'_>, phase: Phase, hooks: &[&Plann
     if hooks.is_empty() {
         return Ok(());
     }
-    let place = match phase.place() {
-        Place::Outside => "",
-        Place::InTarget => " (commands in the target)",
-    };
-    writeln!(formatter, "phase {phase}{place}")?;
-    let width = hooks
-        .iter()
-        .map(|hook| hook.name.as_str().len())
-        .max()
-        .unwrap_or(0);
+    writeln!(formatter, "phase {phase}")?;
+    let width = width(hooks.iter().map(|hook| hook.name.as_str()));
     for hook in hooks {
         writeln!(formatter, "  {:width$}  {}", hook.name, hook.element)?;
     }
     Ok(())
+}
+
+/// Returns how wide a column has to be.
+fn width<'t>(texts: impl Iterator<Item = &'t str>) -> usize {
+    texts.map(str::len).max().unwrap_or(0)
 }
 
 impl Plan<'_> {
@@ -58,12 +54,7 @@ impl Plan<'_> {
             return Ok(());
         }
         writeln!(formatter, "packages")?;
-        let width = self
-            .packages
-            .iter()
-            .map(|package| package.name.len())
-            .max()
-            .unwrap_or(0);
+        let width = width(self.packages.iter().map(|package| package.name.as_str()));
         for package in &self.packages {
             match &package.element {
                 Some(element) => writeln!(formatter, "  {:width$}  {element}", package.name)?,
@@ -76,17 +67,10 @@ impl Plan<'_> {
     /// Writes the variables that an element declares and those the user set with DIB's names; the rest of the
     /// environment is no part of the plan.
     fn write_variables(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let declared = |name: &str| {
-            let mut all = self
-                .elements
-                .iter()
-                .flat_map(|planned| planned.element.variables());
-            all.any(|variable| variable.name == name)
-        };
         writeln!(formatter, "variables")?;
         for (name, value, origin) in self.variables.iter() {
             let origin = match origin {
-                Origin::User if declared(name) || name.starts_with("DIB_") => "set by you".to_owned(),
+                Origin::User if self.declares(name) || name.starts_with("DIB_") => "set by you".to_owned(),
                 Origin::User => continue,
                 Origin::Default(element) => format!("default of {element}"),
                 Origin::Build => "set by the build".to_owned(),
@@ -110,7 +94,7 @@ impl Plan<'_> {
         )?;
         writeln!(formatter, "outputs")?;
         for image_type in &output.types {
-            writeln!(formatter, "  {}.{image_type}", output.base)?;
+            writeln!(formatter, "  {}", output.path(*image_type))?;
         }
         Ok(())
     }

@@ -95,12 +95,7 @@ fn missing(registry: &Registry, name: &ElementName, reason: &Reason) -> PlanErro
 }
 
 fn operating_systems(registry: &Registry) -> Vec<ElementName> {
-    let provides = |element: &&Element| {
-        element
-            .provided()
-            .iter()
-            .any(|name| name.as_str() == OPERATING_SYSTEM)
-    };
+    let provides = |element: &&Element| element.provides_name(OPERATING_SYSTEM);
     registry
         .iter()
         .filter(provides)

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{HookContext, HookError};
+use crate::{Element, HookContext, HookError};
 
 #[expect(clippy::unnecessary_wraps, reason = "a hook's signature")]
 fn nothing(_ctx: &HookContext<'_>) -> Result<(), HookError> {
@@ -191,7 +191,8 @@ fn the_plan_prints_as_a_flat_list() {
     let base = Element::new("base")
         .variable(crate::Variable::new("DIB_CCACHE_DIR", "").default("$DIB_IMAGE_CACHE/ccache"))
         .hook(Phase::Root, "01-ccache", nothing);
-    let ubuntu = system("ubuntu")
+    let ubuntu = Element::new("ubuntu")
+        .provides(&["operating-system", "package-installer"])
         .packages(&["openssh-server"])
         .hook(Phase::Install, "50-x", nothing);
     let registry = registry([base, ubuntu]);
@@ -207,13 +208,14 @@ fn the_plan_prints_as_a_flat_list() {
       ubuntu  asked for
     phase root
       01-ccache  base
-    phase install (commands in the target)
+    phase install
       50-x  ubuntu
     packages
       openssh-server  ubuntu
       vim             asked for
     variables
       ARCH=amd64  (set by the build)
+      DIB_ARGS=  (set by the build)
       DIB_CCACHE_DIR=cache/ccache  (default of base)
       DIB_CHECKSUM=0  (set by the build)
       DIB_DEBUG_TRACE=0  (set by the build)
@@ -229,4 +231,26 @@ fn the_plan_prints_as_a_flat_list() {
     outputs
       image.qcow2
     ");
+}
+
+#[test]
+fn packages_that_nobody_installs_are_an_error() {
+    let registry = registry([Element::new("base"), system("tiny")]);
+    let mut spec = ImageSpec::of_elements(&["tiny"]);
+    spec.packages.push("vim".to_owned());
+    let error = Plan::resolve(&registry, &spec).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no element of the build installs packages, but vim is wanted"
+    );
+    assert!(error.hint().unwrap().contains("such as dpkg"));
+}
+
+#[test]
+fn defaults_may_refer_to_what_the_build_sets() {
+    let tiny =
+        system("tiny").variable(crate::Variable::new("REPORT", "").default("$IMAGE_NAME-$DIB_ROOT_LABEL"));
+    let registry = registry([Element::new("base"), tiny]);
+    let plan = Plan::resolve(&registry, &ImageSpec::of_elements(&["tiny"])).unwrap();
+    assert_eq!(plan.variables().get("REPORT"), Some("image-cloudimg-rootfs"));
 }

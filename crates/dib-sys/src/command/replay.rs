@@ -3,6 +3,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// Writes the line for a command in the target: it enters the target first, so that nothing runs on the host by mistake.
+pub(super) fn line_in_target(
+    directory: &str,
+    environment: &BTreeMap<String, String>,
+    argv: &[String],
+) -> String {
+    let command = line(directory, environment, argv);
+    if directory == "/" {
+        return format!("chroot \"$TARGET_ROOT\" {command}");
+    }
+    format!("chroot \"$TARGET_ROOT\" sh -c {}", quote(&command))
+}
+
 /// Writes the line: the directory unless it is the root, an empty environment, its variables, the program.
 pub(super) fn line(directory: &str, environment: &BTreeMap<String, String>, argv: &[String]) -> String {
     let mut line = String::new();
@@ -12,12 +25,28 @@ pub(super) fn line(directory: &str, environment: &BTreeMap<String, String>, argv
         line.push_str(" && ");
     }
     line.push_str("env -i");
-    let variables = environment.iter().map(|(name, value)| format!("{name}={value}"));
+    let variables = environment
+        .iter()
+        .map(|(name, value)| format!("{name}={}", without_password(value)));
     for word in variables.chain(argv.iter().cloned()) {
         line.push(' ');
         line.push_str(&quote(&word));
     }
     line
+}
+
+/// Masks the password in a value that is an address with one, as a proxy's often is: the line goes into logs.
+fn without_password(value: &str) -> Cow<'_, str> {
+    let user_info = value.split_once("://").and_then(|(scheme, rest)| {
+        let authority = rest.split('/').next().unwrap_or_default();
+        let (user_info, _) = authority.rsplit_once('@')?;
+        let (user, _password) = user_info.split_once(':')?;
+        Some((scheme, user, &rest[user_info.len()..]))
+    });
+    match user_info {
+        Some((scheme, user, rest)) => Cow::Owned(format!("{scheme}://{user}:***{rest}")),
+        None => Cow::Borrowed(value),
+    }
 }
 
 /// Quotes a word for a POSIX shell, where it needs it.
@@ -59,8 +88,32 @@ mod tests {
             "env -i 'A=b c' LC_ALL=C sh -c 'exit 1'"
         );
         assert_eq!(
+            line_in_target("/", &environment.into(), &argv),
+            "chroot \"$TARGET_ROOT\" env -i 'A=b c' LC_ALL=C sh -c 'exit 1'"
+        );
+        assert_eq!(
+            line_in_target("/root", &BTreeMap::new(), &argv[..1]),
+            "chroot \"$TARGET_ROOT\" sh -c 'cd /root && env -i sh'"
+        );
+        assert_eq!(
             line("/a b", &BTreeMap::new(), &argv[..1]),
             "cd '/a b' && env -i sh"
         );
+    }
+
+    #[test]
+    fn masks_passwords_and_nothing_else() {
+        let check = |value, expected: &str| assert_eq!(without_password(value), expected);
+        check(
+            "http://me:secret@proxy.example.org:3128/",
+            "http://me:***@proxy.example.org:3128/",
+        );
+        check(
+            "http://me:se@cret@proxy.example.org",
+            "http://me:***@proxy.example.org",
+        );
+        check("http://proxy.example.org:3128", "http://proxy.example.org:3128");
+        check("http://example.org/a:b@c", "http://example.org/a:b@c");
+        check("me:secret@nowhere", "me:secret@nowhere");
     }
 }
