@@ -4,12 +4,15 @@
 //! doesn't read the environment: where sources, keys and caches are is told to it.
 //!
 //! In reading order:
+//! - [`sources`]: which archives there are, from apt's own files.
 //! - [`version`], [`relation`]: the order of versions, and what packages say of each other.
 //! - [`package`]: one package as an index describes it.
 
 pub mod package;
 pub mod relation;
+pub mod sources;
 pub mod version;
 
 pub use package::{ArchiveLocation, MultiArch, PackageError, PackageRecord};
 pub use relation::{Alternatives, Comparison, Relation, RelationError};
+pub use sources::{HostRelease, SignedBy, Source, SourceError, SourcesError};

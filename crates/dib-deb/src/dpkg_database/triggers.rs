@@ -1,0 +1,75 @@
+//! Interest in triggers (deb-triggers(5)), and the paths that activate them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dib_sys::{TargetError, TargetRoot};
+
+use super::path;
+
+/// The triggers that unpacked packages are interested in.
+#[derive(Debug, Default)]
+pub(crate) struct Triggers {
+    /// By the path that activates: who is interested.
+    of_paths: BTreeMap<String, BTreeSet<String>>,
+    /// By the trigger's name: who is interested.
+    named: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Triggers {
+    /// Takes in the `triggers` file of a package of this name in the database.
+    pub(crate) fn take(&mut self, package: &str, file: &str) {
+        for line in file.lines() {
+            let line = line.split('#').next().unwrap_or_default();
+            let mut words = line.split_ascii_whitespace();
+            let (Some(directive), Some(trigger)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let interested = match directive {
+                "interest" | "interest-await" => package.to_owned(),
+                "interest-noawait" => format!("{package}/noawait"),
+                _ => continue,
+            };
+            let triggers = if trigger.starts_with('/') {
+                &mut self.of_paths
+            } else {
+                &mut self.named
+            };
+            triggers.entry(trigger.to_owned()).or_default().insert(interested);
+        }
+    }
+
+    /// Writes the interest where dpkg looks for it.
+    pub(crate) fn write(&self, target: &TargetRoot) -> Result<(), TargetError> {
+        let mut text = String::new();
+        for (trigger, packages) in &self.of_paths {
+            for package in packages {
+                text.push_str(&format!("{trigger} {package}\n"));
+            }
+        }
+        target.write(&path("triggers/File"), text.as_bytes(), 0o644)?;
+        for (trigger, packages) in &self.named {
+            // dpkg allows no slash in these names either.
+            if trigger.contains('/') || trigger.starts_with('.') {
+                continue;
+            }
+            let mut text: String = packages.iter().map(|package| format!("{package}\n")).collect();
+            text.shrink_to_fit();
+            target.write(&path(&format!("triggers/{trigger}")), text.as_bytes(), 0o644)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the triggers that these paths activate: a path does so for itself and for the directories above it.
+    pub(crate) fn activated_by<'t>(&'t self, paths: &[Vec<u8>]) -> BTreeSet<&'t str> {
+        let mut activated = BTreeSet::new();
+        for trigger in self.of_paths.keys() {
+            let is_below = |path: &Vec<u8>| {
+                path.strip_prefix(trigger.as_bytes()).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+            };
+            if paths.iter().any(is_below) {
+                activated.insert(trigger.as_str());
+            }
+        }
+        activated
+    }
+}
