@@ -134,7 +134,7 @@ fn a_failing_command_shows_its_last_lines_and_leaves_nothing() {
             "myorg-tiny",
             "status 7",
             "about to fail",
-            "to run it again: env -i ",
+            "to run it again: chroot \"$TARGET_ROOT\" env -i ",
         ] {
             assert!(ran.stderr.contains(expected), "{expected:?} in {}", ran.stderr);
         }

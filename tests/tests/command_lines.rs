@@ -195,7 +195,14 @@ fn the_readmes_element_is_the_downstream_crates() {
         .filter(|line| line.len() > 20 && !line.starts_with("use "))
         .collect();
     assert!(shown.len() > 15, "{shown:?}");
-    let has = |line: &str| sources.lines().any(|source| source.trim() == line);
+    // Formatting may break a line where README has room for it.
+    let squeezed = |text: &str| {
+        text.chars()
+            .filter(|character| !character.is_whitespace())
+            .collect::<String>()
+    };
+    let sources = squeezed(&sources);
+    let has = |line: &str| sources.contains(&squeezed(line));
     let strange: Vec<_> = shown.iter().filter(|line| !has(line)).collect();
     assert!(
         strange.is_empty(),

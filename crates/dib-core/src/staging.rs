@@ -87,6 +87,7 @@ fn put_resolver_aside(ctx: &HookContext<'_>) -> Result<(), HookError> {
     if ctx.exists(RESOLVER)? {
         ctx.rename(RESOLVER, RESOLVER_ASIDE)?;
     }
+    // The fallback is upstream's too.
     let host = std::fs::read("/etc/resolv.conf").unwrap_or_else(|_| b"nameserver 8.8.8.8\n".to_vec());
     ctx.create_directory("/etc")?;
     ctx.write(RESOLVER, host, 0o644)

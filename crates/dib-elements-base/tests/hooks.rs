@@ -67,7 +67,7 @@ fn ccache_follows_no_link_out_of_the_target() {
     ");
 }
 
-/// The script itself is tested by running it, below; here it is only told apart from a user's.
+/// The script itself is tested by running it, in `dib_run_parts.rs`; here it is only told apart from a user's.
 #[test]
 fn dib_run_parts_is_installed_executable() {
     let fixture = Fixture::new(register).directory("/usr/local/bin");

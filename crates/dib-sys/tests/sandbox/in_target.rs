@@ -64,7 +64,7 @@ fn a_command_sees_the_target_alone() {
         assert_eq!(out, ["/a/b", "given", "0022", "/a"]);
         assert_eq!(lines.len(), 5, "ls says that there is no /etc");
         let error = outcome.require_success(&command).unwrap_err().to_string();
-        let replay = "to run it again: cd /a/b && env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -c 'pwd; cat;";
+        let replay = "to run it again: chroot \"$TARGET_ROOT\" sh -c 'cd /a/b && env -i PATH=/usr/sbin:";
         assert!(error.contains(replay), "{error}");
     });
 }
