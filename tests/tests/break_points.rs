@@ -37,6 +37,15 @@ fn the_shell_comes_after_an_error_and_the_build_still_fails() {
         .env("break_cmd", format!("cat $TARGET_ROOT/etc/hostname > {seen}")));
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert_eq!(fs::read_to_string(&seen).unwrap(), "tiny\n");
+    let (error, stop) = (
+        ran.stderr.find("50-tiny-command of element"),
+        ran.stderr.find("stopped at after-error"),
+    );
+    assert!(
+        error.is_some() && error < stop,
+        "the error is told before the shell opens: {}",
+        ran.stderr
+    );
     world.assert_nothing_is_left();
 }
 

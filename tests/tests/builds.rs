@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::world::{World, run, succeed};
@@ -260,4 +261,64 @@ fn leftovers_of_killed_builds_are_removed() {
     fs::write(world.path("tmp/dib_build.00000000/mnt/etc/passwd"), "x").unwrap();
     succeed(&mut world.tiny_build(&["-t", "tar"]));
     world.assert_nothing_is_left();
+}
+
+/// A directory of the user's that is bound into the target is not the archive's to change.
+#[test]
+fn an_archive_cannot_reach_through_a_mount() {
+    let world = World::new();
+    let cache = world.path("home/ccache");
+    fs::create_dir(&cache).unwrap();
+    fs::write(cache.join("keep"), "mine").unwrap();
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut archive = tar::Builder::new(fs::File::create(world.path("home/evil.tar")).unwrap());
+    for (name, kind, mode, contents) in [
+        ("usr/sbin/", tar::EntryType::Directory, 0o755, ""),
+        ("tmp/", tar::EntryType::Directory, 0o777, ""),
+        ("tmp/ccache/", tar::EntryType::Directory, 0o777, ""),
+        ("tmp/ccache/keep", tar::EntryType::Regular, 0o4755, "evil"),
+        ("tmp/ccache/new/file", tar::EntryType::Regular, 0o755, "evil"),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(contents.len() as u64);
+        archive
+            .append_data(&mut header, name, contents.as_bytes())
+            .unwrap();
+    }
+    archive.into_inner().unwrap();
+    // It fails where apt-get would have to run: the archive holds none.
+    let ran = run(world
+        .program("dib")
+        .args(["build", "-x", "-t", "tar", "ubuntu"])
+        .env("DIB_CCACHE_DIR", &cache)
+        .env("DIB_LOCAL_IMAGE", world.path("home/evil.tar")));
+    assert!(
+        ran.stderr.contains("2 entries below mounts left out"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("apt-get"), "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(cache.join("keep")).unwrap(), "mine");
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 1);
+    for path in [&cache, &cache.join("keep")] {
+        assert_eq!(
+            fs::metadata(path).unwrap().permissions().mode() & 0o7022,
+            0,
+            "{path}"
+        );
+    }
+    world.assert_nothing_is_left();
+}
+
+/// Names that are no UTF-8 are in nobody's way, the tidying of the tree included.
+#[test]
+fn odd_names_do_not_stop_a_build() {
+    let world = World::new();
+    let command = r"printf x > /tmp/$(printf 'a\377b'); printf x > /var/log/$(printf 'a\377b'); printf x > /root/$(printf 'a\377b')";
+    succeed(world.tiny_build(&["-t", "tar"]).env("MYORG_COMMAND", command));
 }

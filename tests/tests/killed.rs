@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::os::fd::AsFd;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -14,8 +14,9 @@ use crate::world::{World, succeed};
 /// A build that is in the middle of a command which ignores signals and would go on for ten minutes.
 fn started(world: &World, arguments: &[&str]) -> Child {
     // The command is in the target, so it tells by its output that it runs; the trace goes to a pipe that stays open.
-    let mut build = world
-        .tiny_build(arguments)
+    // The tests themselves may run in the background of a shell, which ignores SIGINT for them.
+    let build = world.tiny_build(arguments);
+    let mut build = with_default_interrupt(&build)
         .env(
             "MYORG_COMMAND",
             "trap '' TERM INT HUP; echo it runs; sleep 600 & wait; sleep 600",
@@ -34,6 +35,25 @@ fn started(world: &World, arguments: &[&str]) -> Child {
         seen.push_str(&String::from_utf8_lossy(&buffer[..length]));
     }
     build
+}
+
+/// Returns the same command, for which SIGINT is not ignored.
+fn with_default_interrupt(command: &Command) -> Command {
+    let mut wrapped = Command::new("env");
+    wrapped
+        .arg("--default-signal=INT")
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    wrapped.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    if let Some(directory) = command.get_current_dir() {
+        wrapped.current_dir(directory);
+    }
+    wrapped
 }
 
 /// Waits for the pipe to be closed by everybody, which is when no process of the build is left.

@@ -55,6 +55,8 @@ pub struct Extracted {
     pub device_nodes: Vec<DeviceNode>,
     /// Attributes that the target's file system or this process's rights did not admit.
     pub skipped_attributes: Vec<SkippedAttribute>,
+    /// How many entries were left out because something is mounted where they belong.
+    pub skipped_entries: u64,
 }
 
 /// What an entry of an archive is.

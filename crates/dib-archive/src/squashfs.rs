@@ -81,6 +81,9 @@ struct Walk<'walk, 'target> {
 impl Walk<'_, '_> {
     /// Makes one entry; a directory's own entries are returned.
     fn entry(&mut self, name: EntryName, reference: u64) -> Result<Option<Pending>, ExtractError> {
+        if self.tree.skips_below_mount(&name) {
+            return Ok(None);
+        }
         let here = |error: ReadError| error.at(Place::In(name.lossy()));
         let inode = Inode::read(&self.image, reference).map_err(here)?;
         if let InodeKind::Directory(listing) = &inode.kind {

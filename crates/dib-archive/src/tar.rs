@@ -47,7 +47,7 @@ pub(crate) fn extract(
             name: name.as_bytes(),
             kind: kind_of(&member),
         };
-        if admit(&entry) {
+        if admit(&entry) && !tree.skips_below_mount(&name) {
             extract_member(&name, member, &mut stream, tree)?;
         }
         stream.leave()?;

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
-use dib_sys::target_root::resolve_in_root;
+use dib_sys::target_root::resolve_on_root_mount;
 use dib_sys::{DeviceKind, DeviceNode, TargetPath, TargetRoot};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
@@ -278,13 +278,13 @@ impl<'target> Tree<'target> {
         // Backwards, so that a directory is closed to this process only after those in it.
         for (name, attributes) in self.unfinished.iter().rev() {
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
-            match resolve_in_root(self.root, name.as_os_str(), flags) {
+            match resolve_on_root_mount(self.root, name.as_os_str(), flags) {
                 Ok(directory) => {
                     let skipped = &mut self.extracted.skipped_attributes;
                     attributes.set_on_file(directory.as_fd(), name, skipped)?;
                 }
-                // A later entry took its place.
-                Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {}
+                // A later entry took its place, or a mount that is not the archive's to change.
+                Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EXDEV) => {}
                 Err(errno) => return Err(failed("finish", name, errno)),
             }
         }
@@ -357,6 +357,17 @@ impl<'target> Tree<'target> {
     }
 
     /// Opens the directory that holds an entry, making it if need be.
+    /// Returns whether an entry belongs to where something is mounted in the target, and counts it as skipped then:
+    /// what is mounted there is not the archive's to change.
+    pub(crate) fn skips_below_mount(&mut self, name: &EntryName) -> bool {
+        let below = matches!(
+            self.directories.existing(self.root, name.split().0),
+            Err(Errno::EXDEV)
+        );
+        self.extracted.skipped_entries += u64::from(below);
+        below
+    }
+
     fn parent(&mut self, name: &EntryName) -> Result<Rc<OwnedFd>, ExtractError> {
         let (directory, _) = name.split();
         self.directories

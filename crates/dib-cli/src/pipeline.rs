@@ -29,15 +29,18 @@ pub fn build(registry: &Registry, spec: &ImageSpec, console: &ConsoleOptions) ->
         Ok(console) => build_and_clear(&plan, &disk, &directory, &console),
         Err(error) => shown(&error),
     });
-    if !directory.is_cleared() {
-        in_sandbox(|| directory.clear().map_or_else(|error| shown(&error), |()| 0))?;
-    }
+    let cleared = if directory.is_cleared() {
+        Ok(())
+    } else {
+        in_sandbox(|| directory.clear().map_or_else(|error| shown(&error), |()| 0))
+    };
     if result.is_err() {
         // The build is over, so what it left unfinished is nobody's. What can't be removed now is the next build's.
         let _ = dib_image::remove_leftovers(spec.output.directory());
     }
-    directory.remove()?;
-    result
+    let removed = cleared.and_then(|()| directory.remove());
+    // The build's own error is the one that counts.
+    result.and(removed)
 }
 
 /// Removes directories whose files may belong to subordinate users.

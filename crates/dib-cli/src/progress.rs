@@ -8,10 +8,11 @@ mod profile;
 mod terminal;
 mod throttle;
 
+use std::error::Error as _;
 use std::io::{IsTerminal, Write as _};
 use std::sync::{Arc, Mutex};
 
-use dib_core::{BreakPoint, Entry, HookTiming, Observer, Phase, PhaseProfile, PlannedHook};
+use dib_core::{BreakPoint, Entry, HookTiming, Observer, Phase, PhaseProfile, PlannedHook, RunError};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use crate::error::CliError;
@@ -164,6 +165,17 @@ impl Observer for Console {
         self.display.phase_finished(profile);
     }
 
+    fn failed(&self, error: &RunError) {
+        // Told at once, since a shell may come before the build's end.
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        self.say(&text);
+    }
+
     fn stopping_at(&self, point: BreakPoint) {
         self.display.stopping_at(point);
     }
@@ -171,6 +183,16 @@ impl Observer for Console {
     fn resuming(&self) {
         self.display.resuming();
     }
+}
+
+/// Says that a shell is about to open, and what comes after it.
+fn stopped(point: BreakPoint) -> String {
+    let next = if point == BreakPoint::AfterError {
+        "ends"
+    } else {
+        "goes on"
+    };
+    format!("stopped at {point}; the build {next} when the shell ends")
 }
 
 /// Returns the last text of a line that a program drew over and over, without what would move the cursor.

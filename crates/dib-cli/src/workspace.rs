@@ -2,11 +2,13 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{ImageSpec, Workspace};
 use dib_sys::{TargetPath, TargetRoot, mounts};
+use nix::fcntl::OFlag;
 
 use crate::{CliError, ErrorKind};
 
@@ -19,7 +21,7 @@ const PREFIX: &str = "dib_build.";
 #[derive(Debug)]
 pub(crate) struct BuildDirectory {
     path: Utf8PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +64,7 @@ impl BuildDirectory {
             }
             // Another build may have taken it for a leftover before the lock was on it.
             if let Some(lock) = lock(&path).map_err(cannot)? {
-                return Ok(Self { path, _lock: lock });
+                return Ok(Self { path, lock });
             }
         }
         Err(cannot(io::Error::from(io::ErrorKind::AlreadyExists)))
@@ -116,7 +118,11 @@ impl BuildDirectory {
     ///
     /// Runs in the sandbox, since files there may belong to subordinate users.
     pub(crate) fn clear(&self) -> Result<(), CliError> {
-        clear(&self.path)
+        let directory = self
+            .lock
+            .try_clone()
+            .map_err(|source| failed(ErrorKind::InputOutput, "open", &self.path, source))?;
+        clear(directory)
     }
 
     /// Returns whether anything is left in the directory, as seen from outside the sandbox.
@@ -133,27 +139,26 @@ impl BuildDirectory {
 
 /// Removes the directories of builds that were killed. Runs in the sandbox.
 ///
-/// What can't be removed is left for the next build: it must not stop this one.
+/// What can't be removed is left for the next build: it must not stop this one. Somebody else may exchange what is at a
+/// path at any moment, so a directory is opened once, without following a link, and only what is open is touched.
 pub(crate) fn remove_leftovers(parent: &Utf8Path) -> Vec<Utf8PathBuf> {
     let Ok(entries) = parent.read_dir_utf8() else {
         return Vec::new();
     };
-    let mut removed = Vec::new();
-    for entry in entries
+    let is_leftover = |path: &Utf8Path| {
+        let Ok(Some(locked)) = lock(path) else {
+            return false;
+        };
+        let own = locked.metadata().is_ok_and(|metadata| metadata.uid() == 0);
+        // Removing the name takes nothing but an empty directory.
+        own && clear(locked).is_ok() && fs::remove_dir(path).is_ok()
+    };
+    entries
         .flatten()
         .filter(|entry| entry.file_name().starts_with(PREFIX))
-    {
-        let path = entry.path();
-        let own = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == 0);
-        if own
-            && let Ok(Some(_lock)) = lock(path)
-            && clear(path).is_ok()
-            && fs::remove_dir(path).is_ok()
-        {
-            removed.push(path.to_owned());
-        }
-    }
-    removed
+        .map(|entry| entry.path().to_owned())
+        .filter(|path| is_leftover(path))
+        .collect()
 }
 
 /// Returns the directory to build in.
@@ -168,11 +173,19 @@ pub(crate) fn parent_directory(spec: &ImageSpec) -> Utf8PathBuf {
         .map_or_else(|| "/tmp".into(), Utf8PathBuf::from)
 }
 
-/// Locks a directory; `None` when another process holds it or it is gone by now.
+/// Opens and locks a directory; `None` when another process holds it, or when it is gone or no directory by now.
 fn lock(path: &Utf8Path) -> io::Result<Option<File>> {
-    let file = match File::open(path) {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    let file = match File::options().read(true).custom_flags(flags.bits()).open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     match file.try_lock() {
@@ -180,7 +193,7 @@ fn lock(path: &Utf8Path) -> io::Result<Option<File>> {
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    let same = fs::metadata(path).is_ok_and(|at_path| {
+    let same = fs::symlink_metadata(path).is_ok_and(|at_path| {
         file.metadata()
             .is_ok_and(|locked| (locked.dev(), locked.ino()) == (at_path.dev(), at_path.ino()))
     });
@@ -188,9 +201,9 @@ fn lock(path: &Utf8Path) -> io::Result<Option<File>> {
 }
 
 /// Removes what a directory holds, entering no mount: what a hook has bound into the tree is the user's.
-fn clear(directory: &Utf8Path) -> Result<(), CliError> {
+fn clear(directory: File) -> Result<(), CliError> {
     let cannot = |error| CliError::new(ErrorKind::InputOutput, error);
-    let root = TargetRoot::open(directory).map_err(cannot)?;
+    let root = TargetRoot::from(OwnedFd::from(directory));
     mounts::unmount_all(&root).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     root.remove_contents(&TargetPath::root())
         .map(drop)
@@ -250,8 +263,7 @@ mod tests {
         fs::create_dir_all(path.join("mnt/etc")).unwrap();
         fs::write(path.join("mnt/etc/passwd"), "x").unwrap();
         std::os::unix::fs::symlink("/etc", path.join("link")).unwrap();
-        assert!(lock(&path).unwrap().is_some());
-        clear(&path).unwrap();
+        clear(lock(&path).unwrap().unwrap()).unwrap();
         assert_eq!(path.read_dir().unwrap().count(), 0);
         assert!(Utf8Path::new("/etc").exists());
     }

@@ -31,6 +31,11 @@ pub enum Effect {
         /// The path in the target.
         path: String,
     },
+    /// What a directory of the target held was removed.
+    RemoveContents {
+        /// The directory's path in the target.
+        path: String,
+    },
     /// A file or directory of the target was renamed.
     Rename {
         /// The old path in the target.
@@ -88,6 +93,8 @@ pub enum Effect {
         device_nodes: usize,
         /// How many extended attributes could not be kept.
         skipped_attributes: usize,
+        /// How many entries were left out because something is mounted where they belong.
+        skipped_entries: u64,
     },
     /// A command ran in the target.
     Run {
@@ -108,6 +115,7 @@ impl fmt::Display for Effect {
         match self {
             Self::Write { path, mode, bytes } => write!(formatter, "write {path} {mode:04o} ({bytes} bytes)"),
             Self::CreateDirectory { path } => write!(formatter, "create directory {path}"),
+            Self::RemoveContents { path } => write!(formatter, "empty the directory {path}"),
             Self::Remove { path } => write!(formatter, "remove {path}"),
             Self::Rename { from, to } => write!(formatter, "rename {from} to {to}"),
             Self::Symlink { path, points_to } => write!(formatter, "link {path} to {points_to}"),
@@ -126,6 +134,7 @@ impl fmt::Display for Effect {
                 bytes,
                 device_nodes,
                 skipped_attributes,
+                skipped_entries,
             } => {
                 write!(formatter, "extract {archive} ({entries} entries, {bytes} bytes")?;
                 if *device_nodes > 0 {
@@ -133,6 +142,9 @@ impl fmt::Display for Effect {
                 }
                 if *skipped_attributes > 0 {
                     write!(formatter, ", {skipped_attributes} attributes skipped")?;
+                }
+                if *skipped_entries > 0 {
+                    write!(formatter, ", {skipped_entries} entries below mounts left out")?;
                 }
                 formatter.write_str(")")
             }

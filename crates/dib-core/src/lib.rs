@@ -31,6 +31,7 @@ pub mod variables;
 
 pub use dib_archive::ArchiveFormat;
 pub use dib_cache as cache;
+pub use dib_sys::FileKind;
 
 pub use break_points::{BreakPoint, BreakPoints};
 pub use build::Build;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BreakPoint, ElementName, Phase, PlannedHook};
+use crate::{BreakPoint, ElementName, Phase, PlannedHook, RunError};
 
 /// How long a hook took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,11 @@ pub trait Observer: Sync {
     /// A phase ended well.
     fn phase_finished(&self, profile: &PhaseProfile) {
         let _ = profile;
+    }
+
+    /// A hook failed, and a shell comes before the build's end.
+    fn failed(&self, error: &RunError) {
+        let _ = error;
     }
 
     /// The build is about to stop at a break point for a shell.

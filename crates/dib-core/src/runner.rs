@@ -80,6 +80,9 @@ impl Build<'_> {
             match self.run_planned(hook) {
                 Ok(timing) => timings.push(timing),
                 Err(error) => {
+                    if self.plan.spec().break_points.contains(BreakPoint::AfterError) {
+                        self.observer.failed(&error);
+                    }
                     self.stop_at(BreakPoint::AfterError)?;
                     return Err(error);
                 }

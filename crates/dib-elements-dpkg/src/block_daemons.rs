@@ -3,7 +3,7 @@
 //! Each program that would start one is put aside under the name `….REAL`, and a fake takes its place until the
 //! phase `cleanup`.
 
-use dib_core::{HookContext, HookError};
+use dib_core::{FileKind, HookContext, HookError};
 
 /// A program that starts daemons, and what stands in for it.
 struct Fake {
@@ -38,7 +38,10 @@ impl Fake {
     }
 
     fn is_in_place(&self, ctx: &HookContext<'_>) -> Result<bool, HookError> {
-        Ok(ctx.exists(self.path)? && ctx.read(self.path)? == self.script.as_bytes())
+        let is_file = ctx
+            .metadata(self.path)?
+            .is_some_and(|metadata| metadata.kind == FileKind::Regular);
+        Ok(is_file && ctx.read(self.path)? == self.script.as_bytes())
     }
 }
 

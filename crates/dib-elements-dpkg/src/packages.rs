@@ -2,6 +2,8 @@
 
 use dib_core::{Freshness, HookContext, HookError};
 
+use crate::shared_apt_cache::ARCHIVES;
+
 /// Keeps apt from installing what packages merely recommend, in the build and in the image.
 ///
 /// # Errors
@@ -57,6 +59,10 @@ pub fn clean_up_cache(ctx: &HookContext<'_>) -> Result<(), HookError> {
         ctx.nothing("DIB_DISABLE_APT_CLEANUP is 1");
         return Ok(());
     }
+    if ctx.is_mounted(ARCHIVES)? {
+        ctx.nothing(format!("{ARCHIVES} is the shared cache"));
+        return Ok(());
+    }
     apt_get(ctx, &["clean"])
 }
 
@@ -65,6 +71,12 @@ fn install(ctx: &HookContext<'_>, packages: &[&str]) -> Result<(), HookError> {
         ctx.nothing("no packages to install");
         return Ok(());
     }
+    // Apt takes no turns with other builds on the cache they share: it fails.
+    let _lock = if ctx.is_mounted(ARCHIVES)? {
+        Some(ctx.lock_in_cache("apt")?)
+    } else {
+        None
+    };
     apt_get(ctx, &[&["install"], packages].concat())
 }
 

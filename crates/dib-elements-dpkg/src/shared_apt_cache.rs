@@ -2,7 +2,8 @@
 
 use dib_core::{HookContext, HookError};
 
-const ARCHIVES: &str = "/var/cache/apt/archives";
+/// Where apt keeps the packages it has downloaded.
+pub(crate) const ARCHIVES: &str = "/var/cache/apt/archives";
 
 /// Binds `$DIB_IMAGE_CACHE/apt/$DISTRO_NAME` on apt's directory of archives, unless `DIB_APT_LOCAL_CACHE` is 0.
 ///

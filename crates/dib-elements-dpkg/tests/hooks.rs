@@ -215,6 +215,25 @@ mod block_daemons {
     }
 
     #[test]
+    fn puts_a_dangling_link_aside_as_it_is() {
+        let fixture = with_daemons().symlink("/lib/upstart/initctl", "/usr/sbin/initctl");
+        assert!(fixture.record(Phase::Root, "99-block-daemons").succeeded());
+        insta::assert_snapshot!(fixture.record(Phase::Cleanup, "40-unblock-daemons"), @"
+        journal
+          rename /sbin/start-stop-daemon.REAL to /sbin/start-stop-daemon
+          rename /sbin/initctl.REAL to /sbin/initctl
+          remove /usr/sbin/policy-rc.d
+        target
+          ~ /usr/sbin/initctl -> /lib/upstart/initctl
+          - /usr/sbin/initctl.REAL -> /lib/upstart/initctl
+          - /usr/sbin/policy-rc.d 0755
+          ~ /usr/sbin/start-stop-daemon 0755
+            | the real one
+          - /usr/sbin/start-stop-daemon.REAL 0755
+        ");
+    }
+
+    #[test]
     fn keeps_the_images_own_policy() {
         let fixture = with_daemons().executable("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 0\n");
         assert!(fixture.record(Phase::Root, "99-block-daemons").succeeded());
@@ -429,6 +448,11 @@ mod packages {
         insta::assert_snapshot!(debian().record(Phase::Finalise, "99-clean-up-cache"), @"
         journal
           run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef clean (exited with status 0)
+        ");
+        let fixture = debian().mounted("/var/cache/apt/archives");
+        insta::assert_snapshot!(fixture.record(Phase::Finalise, "99-clean-up-cache"), @"
+        journal
+          nothing to do: /var/cache/apt/archives is the shared cache
         ");
         let fixture = debian().variable("DIB_DISABLE_APT_CLEANUP", "1");
         insta::assert_snapshot!(fixture.record(Phase::Finalise, "99-clean-up-cache"), @"

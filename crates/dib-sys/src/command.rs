@@ -27,7 +27,7 @@ use nix::sys::signal::Signal;
 use crate::target_path::TargetPath;
 use crate::target_root::{TargetError, TargetRoot, resolve_in_root};
 
-pub use replay::quote;
+pub use replay::{quote, without_password};
 
 /// A program to run in the target, as its root sees itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use nix::sys::stat::{Mode, fstat, fstatat};
 
 pub use self::error::TargetError;
 pub use self::metadata::{FileKind, Metadata};
-pub use self::resolve::resolve_in_root;
+pub use self::resolve::{resolve_in_root, resolve_on_root_mount};
 pub use self::walk::WalkStep;
 use crate::TargetPath;
 
@@ -57,6 +57,13 @@ pub struct TargetRoot {
 struct Place {
     directory: OwnedFd,
     name: CString,
+}
+
+impl From<OwnedFd> for TargetRoot {
+    /// Takes a directory that is open already, so that it stays the one that was looked at.
+    fn from(root: OwnedFd) -> Self {
+        Self { root }
+    }
 }
 
 impl TargetRoot {

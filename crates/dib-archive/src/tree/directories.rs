@@ -6,7 +6,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
-use dib_sys::target_root::resolve_in_root;
+use dib_sys::target_root::resolve_on_root_mount;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat};
@@ -26,7 +26,8 @@ impl Directories {
         if let Some(directory) = self.open.get(name) {
             return Ok(Rc::clone(directory));
         }
-        let directory = resolve_in_root(root, OsStr::from_bytes(name), OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+        let directory =
+            resolve_on_root_mount(root, OsStr::from_bytes(name), OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         let directory = Rc::new(directory);
         if self.open.len() >= OPEN_AT_MOST {
             self.open.clear();

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 use dib_sys::TargetRoot;
-use dib_sys::target_root::resolve_in_root;
+use dib_sys::target_root::resolve_on_root_mount;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
@@ -76,10 +76,10 @@ impl SharedDirectories {
         let mut skipped = Vec::new();
         for Wanted { name, attributes, .. } in made {
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-            match resolve_in_root(target.as_fd(), name.as_os_str(), flags) {
+            match resolve_on_root_mount(target.as_fd(), name.as_os_str(), flags) {
                 Ok(directory) => attributes.set_on_file(directory.as_fd(), &name, &mut skipped)?,
                 // A program has replaced it meanwhile.
-                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EXDEV) => {}
                 Err(errno) => return Err(failed("finish", &name, errno)),
             }
         }
@@ -90,7 +90,7 @@ impl SharedDirectories {
 /// Looks at the directory that a symbolic link leads to.
 fn linked(root: BorrowedFd<'_>, name: &EntryName) -> Result<FileStat, ExtractError> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-    resolve_in_root(root, name.as_os_str(), flags)
+    resolve_on_root_mount(root, name.as_os_str(), flags)
         .and_then(|directory| fstat(&directory))
         .map_err(|errno| failed("take as a directory what stands in the place of", name, errno))
 }

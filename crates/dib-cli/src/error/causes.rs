@@ -132,7 +132,7 @@ fn cache_kind(error: &CacheError) -> (ErrorKind, Option<&'static str>) {
 /// Says so when the cause of it all is a full disk.
 fn with_full_disk(error: CliError) -> CliError {
     if kernel_error(error.source.as_ref()).is_some_and(|kernel| kernel.kind() == io::ErrorKind::StorageFull) {
-        let hint = "the file system is full; TMP_DIR names another place to build in, DIB_IMAGE_CACHE one for the cache";
+        let hint = "the file system is full; -o names another place for the image, TMP_DIR one to build in, DIB_IMAGE_CACHE one for the cache";
         return CliError {
             kind: ErrorKind::InputOutput,
             ..error

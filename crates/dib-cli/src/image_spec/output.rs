@@ -162,6 +162,10 @@ pub fn check_output_place(spec: &ImageSpec) -> Result<(), CliError> {
     }
     access(directory.as_std_path(), AccessFlags::W_OK | AccessFlags::X_OK)
         .map_err(|errno| refuse(directory, errno.into()))?;
+    let beside = Utf8PathBuf::from(format!("{}.d", output.base));
+    if beside.exists() && !beside.is_dir() {
+        return Err(refuse(&beside, io::ErrorKind::NotADirectory.into()));
+    }
     for image_type in &output.types {
         let path = output.path(*image_type);
         if path.is_dir() {

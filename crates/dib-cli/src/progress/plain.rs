@@ -154,7 +154,7 @@ impl Observer for LogProgress {
     }
 
     fn stopping_at(&self, point: BreakPoint) {
-        self.sink.line(&format!("stopped at {point}"));
+        self.sink.line(&super::stopped(point));
     }
 
     fn resuming(&self) {

@@ -165,9 +165,7 @@ impl Observer for TerminalProgress {
     }
 
     fn stopping_at(&self, point: BreakPoint) {
-        self.sink.line(&format!(
-            "stopped at {point}; the build goes on when the shell ends"
-        ));
+        self.sink.line(&super::stopped(point));
         // The terminal is the shell's now.
         let _ = self.bars.clear();
         self.bars.set_draw_target(ProgressDrawTarget::hidden());

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use dib_sys::command::without_password;
+
 use super::{Plan, PlannedHook};
 use crate::Phase;
 use crate::variables::Origin;
@@ -75,7 +77,7 @@ impl Plan<'_> {
                 Origin::Default(element) => format!("default of {element}"),
                 Origin::Build => "set by the build".to_owned(),
             };
-            writeln!(formatter, "  {name}={value}  ({origin})")?;
+            writeln!(formatter, "  {name}={}  ({origin})", without_password(value))?;
         }
         Ok(())
     }

@@ -36,7 +36,8 @@ pub(super) fn line(directory: &str, environment: &BTreeMap<String, String>, argv
 }
 
 /// Masks the password in a value that is an address with one, as a proxy's often is: the line goes into logs.
-fn without_password(value: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn without_password(value: &str) -> Cow<'_, str> {
     let user_info = value.split_once("://").and_then(|(scheme, rest)| {
         let authority = rest.split('/').next().unwrap_or_default();
         let (user_info, _) = authority.rsplit_once('@')?;

@@ -21,12 +21,25 @@ pub fn resolve_in_root(
     flags: OFlag,
 ) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let path = if path.as_ref().is_empty() {
-        OsStr::new(".")
-    } else {
-        path.as_ref()
-    };
-    open_at(root, path, flags, resolve)
+    open_at(root, or_dot(path.as_ref()), flags, resolve)
+}
+
+/// Opens as [`resolve_in_root`] does, but on the root's own mount alone: what is mounted in it may be somebody's own.
+///
+/// # Errors
+/// `EXDEV` when the way leads into another mount; else the error of `openat2(2)`.
+pub fn resolve_on_root_mount(
+    root: BorrowedFd<'_>,
+    path: impl AsRef<OsStr>,
+    flags: OFlag,
+) -> Result<OwnedFd, Errno> {
+    let resolve =
+        ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS | ResolveFlag::RESOLVE_NO_XDEV;
+    open_at(root, or_dot(path.as_ref()), flags, resolve)
+}
+
+fn or_dot(path: &OsStr) -> &OsStr {
+    if path.is_empty() { OsStr::new(".") } else { path }
 }
 
 /// Opens the directory `name` in `parent` for listing, neither through a link nor into another mount (`EXDEV`).

@@ -39,10 +39,11 @@ impl TargetRoot {
     }
 
     /// Shows every entry below a directory to `visit`, each directory before what it holds, sorted by the bytes of
-    /// the names. Symbolic links and mount points are shown, not entered.
+    /// the names. Symbolic links and mount points are shown, not entered; a name that is not UTF-8 can't be a
+    /// [`TargetPath`] and is passed over, with what is below it.
     ///
     /// # Errors
-    /// As [`TargetRoot::list`], for the directory and every one below it.
+    /// When a directory is absent, is none or may not be read.
     pub fn walk(
         &self,
         path: &TargetPath,
@@ -69,7 +70,9 @@ fn walk_directory(
         source,
     })?;
     for name in names_in(listed).map_err(|errno| failed("list", path, errno))? {
-        utf8_name(path, &name)?;
+        if utf8_name(path, &name).is_err() {
+            continue;
+        }
         let child = child_path(path, &name);
         let stat = match fstatat(directory, &*name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,

@@ -98,6 +98,14 @@ impl Role {
             .arg(format!("--role={role}"))
             .args([directory.as_str(), &marker]);
         command.stdin(Stdio::null()).stdout(writer).process_group(0);
+        // The tests themselves may run in the background of a shell, which ignores SIGINT for them.
+        // SAFETY: `signal` is a plain system call here, with a constant for the handler.
+        let usual = || unsafe {
+            nix::libc::signal(nix::libc::SIGINT, nix::libc::SIG_DFL);
+            Ok(())
+        };
+        // SAFETY: `usual` makes that call alone.
+        unsafe { command.pre_exec(usual) };
         prepare(&mut command);
         let child = command.spawn().unwrap();
         Self {

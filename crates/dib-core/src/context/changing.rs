@@ -1,0 +1,200 @@
+//! What a hook may do in the target.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+use dib_sys::TargetPath;
+use dib_sys::command::{Stdin, TargetCommand};
+
+use super::HookContext;
+use crate::variables::Origin;
+use crate::{Build, Effect, HookError};
+
+impl HookContext<'_> {
+    /// Writes a file, with exactly these permission bits, replacing what is there; a symbolic link is replaced, not
+    /// followed.
+    ///
+    /// # Errors
+    /// When its directory is missing or the file can't be written.
+    pub fn write(&self, path: &str, contents: impl AsRef<[u8]>, mode: u32) -> Result<(), HookError> {
+        let (path, contents): (TargetPath, _) = (path.parse()?, contents.as_ref());
+        self.build.target.write(&path, contents, mode)?;
+        self.record(Effect::Write {
+            path: path.to_string(),
+            mode,
+            bytes: contents.len() as u64,
+        });
+        Ok(())
+    }
+
+    /// Makes a directory and those above it where they are missing, with mode 0755.
+    ///
+    /// # Errors
+    /// When something that is no directory stands in the way.
+    pub fn create_directory(&self, path: &str) -> Result<(), HookError> {
+        let path: TargetPath = path.parse()?;
+        if self.build.target.open_directory(&path).is_ok() {
+            return Ok(());
+        }
+        self.build.target.create_directory_all(&path, 0o755)?;
+        self.record(Effect::CreateDirectory {
+            path: path.to_string(),
+        });
+        Ok(())
+    }
+
+    /// Removes a file or a symbolic link; nothing happens when it is not there.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    pub fn remove(&self, path: &str) -> Result<(), HookError> {
+        let path: TargetPath = path.parse()?;
+        if self.build.target.remove_file(&path)? {
+            self.record(Effect::Remove {
+                path: path.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Removes what a directory holds, whatever its names are, entering no mount; nothing happens when the directory is
+    /// not there.
+    ///
+    /// # Errors
+    /// When something can't be removed.
+    pub fn remove_contents(&self, path: &str) -> Result<(), HookError> {
+        let path: TargetPath = path.parse()?;
+        if self.build.target.open_directory(&path).is_ok() && self.build.target.remove_contents(&path)? {
+            self.record(Effect::RemoveContents {
+                path: path.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Renames a file or directory, replacing a file that stands there.
+    ///
+    /// # Errors
+    /// When it can't be renamed.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), HookError> {
+        let (from, to): (TargetPath, TargetPath) = (from.parse()?, to.parse()?);
+        self.build.target.rename(&from, &to)?;
+        self.record(Effect::Rename {
+            from: from.to_string(),
+            to: to.to_string(),
+        });
+        Ok(())
+    }
+
+    /// Makes a symbolic link, replacing a file that stands there.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn symlink(&self, points_to: &str, path: &str) -> Result<(), HookError> {
+        let path: TargetPath = path.parse()?;
+        self.build.target.symlink(points_to, &path)?;
+        self.record(Effect::Symlink {
+            path: path.to_string(),
+            points_to: points_to.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Empties a regular file, keeping its owner and mode.
+    ///
+    /// # Errors
+    /// When it can't be emptied.
+    pub fn truncate(&self, path: &str) -> Result<(), HookError> {
+        let path: TargetPath = path.parse()?;
+        self.build.target.truncate(&path)?;
+        self.record(Effect::Truncate {
+            path: path.to_string(),
+        });
+        Ok(())
+    }
+
+    /// Binds a directory of the host on a directory of the target; the mount dies with the sandbox.
+    ///
+    /// # Errors
+    /// When either is missing or the kernel refuses.
+    pub fn bind_mount(&self, source: &Utf8Path, path: &str) -> Result<(), HookError> {
+        let path: TargetPath = path.parse()?;
+        self.build.machine.bind(source, self.build.target, &path)?;
+        self.record(Effect::BindMount {
+            source: source.to_string(),
+            path: path.to_string(),
+        });
+        Ok(())
+    }
+
+    /// Runs a command in the target, its output going to the build's log.
+    ///
+    /// The command gets a clean environment: the usual `PATH`, `HOME=/root`, `LC_ALL=C`, the build's and the
+    /// elements' variables, the user's `DIB_…` and proxy variables, and `more`.
+    ///
+    /// # Errors
+    /// When it can't be started or fails.
+    pub fn run(&self, argv: &[&str], more: &[(&str, &str)]) -> Result<(), HookError> {
+        let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+        let mut environment = target_environment(self.build);
+        environment.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        let command = TargetCommand {
+            argv: argv.clone(),
+            environment,
+            working_directory: TargetPath::root(),
+            stdin: Stdin::Nothing,
+        };
+        let observer = self.build.observer;
+        let outcome = self
+            .build
+            .machine
+            .run(self.build.target, &command, &mut |_, line| observer.output(line))?;
+        self.record(Effect::Run {
+            argv,
+            status: outcome.status.to_string(),
+        });
+        outcome.require_success(&command)?;
+        Ok(())
+    }
+}
+
+/// The environment that commands in the target get.
+fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> {
+    const PROXIES: [&str; 8] = [
+        "http_proxy",
+        "https_proxy",
+        "ftp_proxy",
+        "no_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "FTP_PROXY",
+        "NO_PROXY",
+    ];
+    let wanted = |name: &str, origin: &Origin| {
+        *origin != Origin::User
+            || name.starts_with("DIB_")
+            || PROXIES.contains(&name)
+            || build.plan.declares(name)
+    };
+    let mut environment: BTreeMap<String, String> = build
+        .variables
+        .iter()
+        .filter(|(name, _, origin)| wanted(name, origin))
+        .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
+        .collect();
+    for (name, value) in [
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("HOME", "/root"),
+        ("LC_ALL", "C"),
+        ("TERM", "dumb"),
+    ] {
+        environment.insert(name.to_owned(), value.to_owned());
+    }
+    environment
+}

@@ -1,0 +1,151 @@
+//! What a hook may read.
+
+use std::fs::File;
+use std::io::Read as _;
+
+use camino::Utf8Path;
+use dib_sys::{FileKind, Metadata, TargetPath, WalkStep};
+
+use super::HookContext;
+use crate::{Arch, Freshness, HookError, PlannedPackage};
+
+impl HookContext<'_> {
+    /// Returns the value of a variable, or `None` when it is unset or empty.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.build.variables.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the value of a variable that the hook can't do without.
+    ///
+    /// # Errors
+    /// When it is unset or empty.
+    pub fn required(&self, name: &str) -> Result<&str, HookError> {
+        self.variable(name).ok_or_else(|| HookError::Unset {
+            name: name.to_owned(),
+        })
+    }
+
+    /// Returns the image's architecture.
+    #[must_use]
+    pub fn arch(&self) -> Arch {
+        self.build.plan.spec().arch
+    }
+
+    /// Returns the directory of the image cache.
+    #[must_use]
+    pub fn image_cache(&self) -> &Utf8Path {
+        &self.build.plan.spec().image_cache
+    }
+
+    /// Returns whether cached files are taken as they are.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.build.plan.spec().freshness
+    }
+
+    /// Returns the packages that the build installs, with who wants each.
+    #[must_use]
+    pub fn packages(&self) -> &[PlannedPackage] {
+        self.build.plan.packages()
+    }
+
+    /// Looks at a path, without following a symbolic link there; `None` when nothing is there.
+    ///
+    /// # Errors
+    /// When the path is none or can't be looked at.
+    pub fn metadata(&self, path: &str) -> Result<Option<Metadata>, HookError> {
+        Ok(self.build.target.metadata(&path.parse()?)?)
+    }
+
+    /// Returns whether anything is at that path, a dangling symbolic link included.
+    ///
+    /// # Errors
+    /// When the path is none or can't be looked at.
+    pub fn exists(&self, path: &str) -> Result<bool, HookError> {
+        Ok(self.metadata(path)?.is_some())
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, HookError> {
+        Ok(self.build.target.read(&path.parse()?)?)
+    }
+
+    /// Lists the names in a directory, sorted; none when the directory is not there.
+    ///
+    /// # Errors
+    /// When it can't be listed.
+    pub fn list(&self, path: &str) -> Result<Vec<String>, HookError> {
+        let path: TargetPath = path.parse()?;
+        if self.build.target.metadata(&path)?.is_none() {
+            return Ok(Vec::new());
+        }
+        Ok(self.build.target.list(&path)?)
+    }
+
+    /// Returns the regular files below a directory, sorted, without following symbolic links; none when the directory
+    /// is not there.
+    ///
+    /// # Errors
+    /// When a directory can't be read.
+    pub fn files_below(&self, directory: &str) -> Result<Vec<String>, HookError> {
+        let directory: TargetPath = directory.parse()?;
+        let mut files = Vec::new();
+        let target = self.build.target;
+        if target
+            .metadata(&directory)?
+            .is_none_or(|metadata| metadata.kind != FileKind::Directory)
+        {
+            return Ok(files);
+        }
+        target.walk(&directory, &mut |path, metadata| {
+            if metadata.kind == FileKind::Regular {
+                files.push(path.to_string());
+            }
+            WalkStep::Descend
+        })?;
+        Ok(files)
+    }
+
+    /// Returns whether something is mounted at that path.
+    ///
+    /// # Errors
+    /// When the kernel can't say.
+    pub fn is_mounted(&self, path: &str) -> Result<bool, HookError> {
+        Ok(self
+            .build
+            .machine
+            .is_mount_point(self.build.target, &path.parse()?)?)
+    }
+
+    /// Opens a file of the host that the user named, for reading.
+    ///
+    /// # Errors
+    /// When it can't be opened.
+    pub fn open_host(&self, path: &Utf8Path) -> Result<File, HookError> {
+        File::open(path).map_err(|source| HookError::Host {
+            action: "open",
+            path: path.to_string(),
+            source,
+        })
+    }
+
+    /// Reads a file of the host that the user named.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn read_host(&self, path: &Utf8Path) -> Result<Vec<u8>, HookError> {
+        let mut contents = Vec::new();
+        self.open_host(path)?
+            .read_to_end(&mut contents)
+            .map_err(|source| HookError::Host {
+                action: "read",
+                path: path.to_string(),
+                source,
+            })?;
+        Ok(contents)
+    }
+}
