@@ -1,5 +1,7 @@
 //! Fetching a file that the caller judges, such as one with a signature in it: it gets no name before it is approved.
 
+use std::io::Seek;
+
 use reqwest::Url;
 
 use crate::cache::Cache;
@@ -91,7 +93,10 @@ impl Cache {
     }
 
     fn judge(&self, url: &Url, key: &CacheKey, body: &Hashed, judge: &Judge) -> Result<(), CacheError> {
-        let bytes = read_all(body).map_err(failed("read", &self.store.path(key)))?;
+        let rewound = |bytes| (&body.file).rewind().map(|()| bytes);
+        let bytes = read_all(body)
+            .and_then(rewound)
+            .map_err(failed("read", &self.store.path(key)))?;
         judge.judge(&bytes).map_err(|source| CacheError::Refused {
             url: shown(url),
             source,

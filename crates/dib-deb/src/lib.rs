@@ -5,14 +5,28 @@
 //!
 //! In reading order:
 //! - [`sources`]: which archives there are, from apt's own files.
+//! - [`keys`]: whose signatures count for a source.
+//! - [`release`]: an archive's signed list of its indexes.
 //! - [`version`], [`relation`]: the order of versions, and what packages say of each other.
 //! - [`package`]: one package as an index describes it.
+//! - [`archive`]: all packages of the sources, from indexes that signed releases vouch for.
+//! - [`bootstrap`]: the packages that a tree begins with.
 
+pub mod archive;
+pub mod bootstrap;
+pub mod keys;
 pub mod package;
 pub mod relation;
+pub mod release;
 pub mod sources;
 pub mod version;
 
+mod list_name;
+
+pub use archive::{Archive, ArchiveError, SuiteSource};
+pub use bootstrap::{BootstrapError, bootstrap_set};
+pub use keys::{KeysError, host_keyrings, source_keyring};
 pub use package::{ArchiveLocation, MultiArch, PackageError, PackageRecord};
 pub use relation::{Alternatives, Comparison, Relation, RelationError};
+pub use release::{Expiry, ListedFile, Release, ReleaseError, VerifiedRelease, fetch_release};
 pub use sources::{HostRelease, SignedBy, Source, SourceError, SourcesError};

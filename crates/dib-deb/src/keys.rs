@@ -1,0 +1,121 @@
+//! The keys that may sign an archive's release: those a source names, or else those the host trusts.
+//!
+//! Nobody's home directory is looked into.
+
+use std::fs;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use dib_cache::{Keyring, KeyringError};
+
+use crate::sources::{SignedBy, Source};
+
+/// Why no keys are there to check a source with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// A keyring can't be read.
+    #[error("failed to read the keyring {path} (is the package with the archive's keys installed?)")]
+    Read {
+        /// The keyring's path.
+        path: Utf8PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Neither the source nor the host has a keyring.
+    #[error(
+        "no keys are there to check {uri} with: install the package of the distribution's archive keys, or name a \
+         keyring with Signed-By in the source"
+    )]
+    None {
+        /// The source's first URI.
+        uri: String,
+    },
+    /// A source names keys by what can't be looked up.
+    #[error("{name:?} in Signed-By of {uri} is no absolute path: name the file of a keyring")]
+    NotAPath {
+        /// The source's first URI.
+        uri: String,
+        /// What stands there.
+        name: String,
+    },
+    /// What should be keys is none.
+    #[error("the keys for {uri} can't be used ({from})")]
+    Unusable {
+        /// The source's first URI.
+        uri: String,
+        /// Where they come from.
+        from: String,
+        /// What is wrong with them.
+        source: KeyringError,
+    },
+}
+
+/// Returns the keys whose signatures count for `source`: those it names, or else all in the files `trusted`.
+///
+/// # Errors
+/// When a keyring can't be read, there is none, or none holds a readable certificate.
+pub fn source_keyring(source: &Source, trusted: &[Utf8PathBuf]) -> Result<Keyring, KeysError> {
+    let uri = || source.uris.first().cloned().unwrap_or_default();
+    let paths = match &source.signed_by {
+        Some(SignedBy::Embedded(certificate)) => {
+            return Keyring::any_of([certificate]).map_err(|source| KeysError::Unusable {
+                uri: uri(),
+                from: "the certificate in the source itself".to_owned(),
+                source,
+            });
+        }
+        Some(SignedBy::Named(names)) => {
+            if let Some(name) = names.iter().find(|name| !name.starts_with('/')) {
+                return Err(KeysError::NotAPath {
+                    uri: uri(),
+                    name: name.clone(),
+                });
+            }
+            source.keyring_paths().map(Utf8Path::to_owned).collect()
+        }
+        None => trusted.to_vec(),
+    };
+    if paths.is_empty() {
+        return Err(KeysError::None { uri: uri() });
+    }
+    let mut files = Vec::new();
+    for path in &paths {
+        files.push(fs::read(path).map_err(|source| KeysError::Read {
+            path: path.clone(),
+            source,
+        })?);
+    }
+    Keyring::any_of(&files).map_err(|source| KeysError::Unusable {
+        uri: uri(),
+        from: paths
+            .iter()
+            .map(|name| name.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
+        source,
+    })
+}
+
+/// Returns the keyrings that the host trusts for sources that name none: `trusted.gpg` and `trusted.gpg.d` of apt's
+/// directory (mostly `/etc/apt`), and the Debian and Ubuntu archive keyrings in `keyrings` (mostly
+/// `/usr/share/keyrings`). What isn't there is left out.
+#[must_use]
+pub fn host_keyrings(etc_apt: &Utf8Path, keyrings: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let mut found: Vec<Utf8PathBuf> = etc_apt
+        .join("trusted.gpg.d")
+        .read_dir_utf8()
+        .map(|entries| {
+            entries
+                .filter_map(|entry| Some(entry.ok()?.into_path()))
+                .filter(|path| matches!(path.extension(), Some("gpg" | "asc")))
+                .collect()
+        })
+        .unwrap_or_default();
+    found.push(etc_apt.join("trusted.gpg"));
+    found.push(keyrings.join("debian-archive-keyring.gpg"));
+    found.push(keyrings.join("ubuntu-archive-keyring.gpg"));
+    found.retain(|path| path.is_file());
+    found.sort();
+    found
+}
