@@ -90,7 +90,10 @@ impl<R: BufRead + Send> DebFile<R> {
         };
         let binary = next(&mut input)?;
         if binary.name != "debian-binary" {
-            return Err(DebFileError::Member { expected: "debian-binary", found: binary.name });
+            return Err(DebFileError::Member {
+                expected: "debian-binary",
+                found: binary.name,
+            });
         }
         let version = ar::read_member(&mut input, &binary, 4096)?;
         if !version.starts_with(b"2.") {
@@ -167,7 +170,10 @@ fn compression_of(name: &str, expected: &'static str) -> Result<Compression, Deb
 }
 
 fn failed(part: &str, source: io::Error) -> DebFileError {
-    DebFileError::Read { part: part.to_owned(), source }
+    DebFileError::Read {
+        part: part.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use dib_sys::{InvalidTargetPath, TargetError, TargetPath, TargetRoot};
 
-pub(crate) use self::status::{StanzaError, Status, unpacked_stanza};
+pub(crate) use self::status::{Conffile, StanzaError, unpacked_stanza};
 pub(crate) use self::triggers::Triggers;
 use crate::deb_file::Control;
 
@@ -72,7 +72,11 @@ pub(crate) fn add_to_status(
     let before = before.split("\n\n").map(str::to_owned);
     for stanza in before.chain(stanzas) {
         let stanza = stanza.trim_matches('\n').to_owned();
-        let field = |name| crate::package::field(&stanza, name).unwrap_or_default().to_owned();
+        let field = |name| {
+            crate::package::field(&stanza, name)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let name = (field("Package"), field("Architecture"));
         if !name.0.is_empty() {
             by_name.insert(name, stanza);

@@ -11,22 +11,37 @@
 //! - [`package`]: one package as an index describes it.
 //! - [`archive`]: all packages of the sources, from indexes that signed releases vouch for.
 //! - [`bootstrap`]: the packages that a tree begins with.
+//! - [`deb_file`]: a package file, read as a stream.
+//! - `unpack`, `dpkg_database`: one package into the target, and what dpkg keeps of it.
+//! - [`transaction`]: many packages into the target, while they download.
+//! - [`configure`]: dpkg configures them.
+//! - [`progress`]: what is told meanwhile.
 
 pub mod archive;
 pub mod bootstrap;
+pub mod configure;
+pub mod deb_file;
 pub mod keys;
 pub mod package;
+pub mod progress;
 pub mod relation;
 pub mod release;
 pub mod sources;
+pub mod transaction;
 pub mod version;
 
+mod dpkg_database;
 mod list_name;
+mod unpack;
 
 pub use archive::{Archive, ArchiveError, SuiteSource};
 pub use bootstrap::{BootstrapError, bootstrap_set};
+pub use configure::{ConfigureError, configure};
 pub use keys::{KeysError, host_keyrings, source_keyring};
 pub use package::{ArchiveLocation, MultiArch, PackageError, PackageRecord};
+pub use progress::{Progress, Quiet};
 pub use relation::{Alternatives, Comparison, Relation, RelationError};
 pub use release::{Expiry, ListedFile, Release, ReleaseError, VerifiedRelease, fetch_release};
 pub use sources::{HostRelease, SignedBy, Source, SourceError, SourcesError};
+pub use transaction::{Outcome, Place, Transaction, TransactionError, noninteractive_environment};
+pub use unpack::UnpackError;

@@ -34,7 +34,9 @@ pub(super) fn read_header(input: &mut impl BufRead, after: &str) -> Result<Heade
         let name = name.strip_suffix('/').unwrap_or(&name).to_owned();
         (header[58..] == *b"`\n").then_some(Header { name, size })
     };
-    parsed().ok_or_else(|| DebFileError::BadHeader { after: after.to_owned() })
+    parsed().ok_or_else(|| DebFileError::BadHeader {
+        after: after.to_owned(),
+    })
 }
 
 /// Reads a whole member, which must not be longer than `limit` bytes, and its padding.

@@ -33,7 +33,9 @@ impl Control {
 
     /// Reads a tar archive.
     pub(super) fn parse(tar: &[u8]) -> Result<Self, DebFileError> {
-        let malformed = |reason: &str| DebFileError::Control { reason: reason.to_owned() };
+        let malformed = |reason: &str| DebFileError::Control {
+            reason: reason.to_owned(),
+        };
         let damaged = |source| super::failed("the control archive", source);
         let (mut stanza, mut files) = (None, Vec::new());
         for entry in tar::Archive::new(tar).entries().map_err(damaged)? {
@@ -44,7 +46,8 @@ impl Control {
             let name = String::from_utf8(entry.path_bytes().into_owned())
                 .map_err(|_| malformed("holds a file whose name is not UTF-8"))?;
             let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
-            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'+');
+            let is_plain =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'+');
             // The name becomes part of one in the database.
             if name.is_empty() || !name.bytes().all(is_plain) || !entry.header().entry_type().is_file() {
                 let reason = format!("holds {name:?}, which is not a file of a package's control");

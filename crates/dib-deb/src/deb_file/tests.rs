@@ -20,7 +20,13 @@ impl DebBuilder {
     }
 
     pub(crate) fn control_file(mut self, name: &str, contents: &str, mode: u32) -> Self {
-        append(&mut self.control, tar::EntryType::Regular, &format!("./{name}"), contents, mode);
+        append(
+            &mut self.control,
+            tar::EntryType::Regular,
+            &format!("./{name}"),
+            contents,
+            mode,
+        );
         self
     }
 
@@ -35,7 +41,10 @@ impl DebBuilder {
     }
 
     pub(crate) fn bytes(self) -> Vec<u8> {
-        let (control, data) = (self.control.into_inner().unwrap(), self.data.into_inner().unwrap());
+        let (control, data) = (
+            self.control.into_inner().unwrap(),
+            self.data.into_inner().unwrap(),
+        );
         ar(&[
             ("debian-binary", b"2.0\n"),
             ("control.tar", &control),
@@ -44,13 +53,7 @@ impl DebBuilder {
     }
 }
 
-fn append(
-    builder: &mut tar::Builder<Vec<u8>>,
-    kind: tar::EntryType,
-    name: &str,
-    contents: &str,
-    mode: u32,
-) {
+fn append(builder: &mut tar::Builder<Vec<u8>>, kind: tar::EntryType, name: &str, contents: &str, mode: u32) {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);
     header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
@@ -66,7 +69,17 @@ fn append(
 fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut bytes = b"!<arch>\n".to_vec();
     for (name, contents) in members {
-        bytes.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, "100644", contents.len()).bytes());
+        bytes.extend(
+            format!(
+                "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+                0,
+                0,
+                0,
+                "100644",
+                contents.len()
+            )
+            .bytes(),
+        );
         bytes.extend(*contents);
         bytes.resize(bytes.len().next_multiple_of(2), b'\n');
     }
@@ -78,7 +91,8 @@ const CONTROL: &str = "Package: tiny\nVersion: 1\nArchitecture: all\n";
 fn members(deb: &[u8]) -> Result<(Control, Vec<u8>), DebFileError> {
     let (control, mut data) = DebFile::open(deb)?.into_data()?;
     let mut tar = Vec::new();
-    data.read_to_end(&mut tar).map_err(|source| failed("data", source))?;
+    data.read_to_end(&mut tar)
+        .map_err(|source| failed("data", source))?;
     Ok((control, tar))
 }
 
@@ -89,23 +103,32 @@ fn check_refused(deb: &[u8], expected: &str) {
 
 fn compress_xz(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
-    liblzma::read::XzEncoder::new(bytes, 1).read_to_end(&mut packed).unwrap();
+    liblzma::read::XzEncoder::new(bytes, 1)
+        .read_to_end(&mut packed)
+        .unwrap();
     packed
 }
 
 fn compress_gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
-    flate2::read::GzEncoder::new(bytes, flate2::Compression::fast()).read_to_end(&mut packed).unwrap();
+    flate2::read::GzEncoder::new(bytes, flate2::Compression::fast())
+        .read_to_end(&mut packed)
+        .unwrap();
     packed
 }
 
 #[test]
 fn reads_all_members_however_they_are_compressed() {
-    let deb = DebBuilder::new(CONTROL).control_file("postinst", "#!/bin/sh\n", 0o755).file("./a", "1");
+    let deb = DebBuilder::new(CONTROL)
+        .control_file("postinst", "#!/bin/sh\n", 0o755)
+        .file("./a", "1");
     let (control, data) = members(&deb.bytes()).unwrap();
     assert_eq!(control.stanza, CONTROL);
     let postinst = control.file("postinst").unwrap();
-    assert_eq!((postinst.mode, &postinst.contents[..]), (0o755, &b"#!/bin/sh\n"[..]));
+    assert_eq!(
+        (postinst.mode, &postinst.contents[..]),
+        (0o755, &b"#!/bin/sh\n"[..])
+    );
     assert_eq!(tar::Archive::new(&data[..]).entries().unwrap().count(), 2);
 
     let control_tar = DebBuilder::new(CONTROL).control.into_inner().unwrap();
@@ -122,8 +145,14 @@ fn reads_all_members_however_they_are_compressed() {
 
 #[test]
 fn refuses_what_is_no_deb() {
-    check_refused(b"", "it is not a .deb file: it doesn't begin as an ar archive does");
-    check_refused(b"!<thin>\n", "it is not a .deb file: it doesn't begin as an ar archive does");
+    check_refused(
+        b"",
+        "it is not a .deb file: it doesn't begin as an ar archive does",
+    );
+    check_refused(
+        b"!<thin>\n",
+        "it is not a .deb file: it doesn't begin as an ar archive does",
+    );
     check_refused(b"!<arch>\n", "failed to read the member after the beginning");
     check_refused(
         &ar(&[("debian-binary", b"3.0\n")]),
@@ -139,7 +168,11 @@ fn refuses_what_is_no_deb() {
     );
     let control = DebBuilder::new(CONTROL).control.into_inner().unwrap();
     check_refused(
-        &ar(&[("debian-binary", b"2.0\n"), ("control.tar", &control), ("data.tar.bz2", b"")]),
+        &ar(&[
+            ("debian-binary", b"2.0\n"),
+            ("control.tar", &control),
+            ("data.tar.bz2", b""),
+        ]),
         "data.tar.bz2 is compressed with bz2, which is not supported; gzip, xz and zstd are",
     );
     check_refused(

@@ -4,13 +4,6 @@ use std::fmt::Write as _;
 
 use crate::relation::{self, RelationError};
 
-/// How far a package has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
-    /// Its files are there.
-    Unpacked,
-}
-
 /// Why a control file can't become a stanza of the status file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StanzaError {
@@ -21,7 +14,7 @@ pub(crate) enum StanzaError {
 }
 
 /// The fields that dpkg knows, in the order it writes them (`fieldinfos` in its `lib/dpkg/parse.c`).
-const ORDER: [(&str, Kind); 27] = [
+const ORDER: [(&str, Kind); 26] = [
     ("Package", Kind::Text),
     ("Essential", Kind::YesOnly),
     ("Protected", Kind::YesOnly),
@@ -48,7 +41,6 @@ const ORDER: [(&str, Kind); 27] = [
     ("Enhances", Kind::Relations),
     ("Conffiles", Kind::Conffiles),
     ("Description", Kind::Text),
-    ("Triggers-Pending", Kind::Written),
 ];
 
 /// Fields that dpkg keeps of a package that can be installed, but not of one that is.
@@ -59,8 +51,8 @@ const NOT_KEPT: [&str; 8] = [
     "MSDOS-Filename",
     "SHA1",
     "SHA256",
+    "Triggers-Pending",
     "Triggers-Awaited",
-    "Status",
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,10 +82,13 @@ pub(crate) fn unpacked_stanza(control: &str, conffiles: &[Conffile]) -> Result<S
     let fields = fields(control)?;
     let mut stanza = String::new();
     for (name, kind) in ORDER {
-        let value = fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+        let value = fields
+            .iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| *value);
         let value = value.filter(|value| !value.is_empty());
         match (kind, value) {
-            (Kind::Written, _) if name == "Status" => stanza.push_str("Status: install ok unpacked\n"),
+            (Kind::Written, _) if name == "Status" => push(&mut stanza, name, "install ok unpacked"),
             (Kind::Conffiles, _) if !conffiles.is_empty() => {
                 stanza.push_str("Conffiles:\n");
                 for Conffile { path, state } in conffiles {
@@ -102,7 +97,9 @@ pub(crate) fn unpacked_stanza(control: &str, conffiles: &[Conffile]) -> Result<S
                 }
             }
             (Kind::Text, Some(value)) => push(&mut stanza, name, value),
-            (Kind::YesOnly, Some(value)) if value.eq_ignore_ascii_case("yes") => push(&mut stanza, name, "yes"),
+            (Kind::YesOnly, Some(value)) if value.eq_ignore_ascii_case("yes") => {
+                push(&mut stanza, name, "yes");
+            }
             (Kind::NotNo, Some(value)) if !value.eq_ignore_ascii_case("no") => push(&mut stanza, name, value),
             (Kind::Relations, Some(value)) => push(&mut stanza, name, &relations(name, value)?),
             _ => {}
@@ -130,11 +127,15 @@ fn fields(stanza: &str) -> Result<Vec<(&str, &str)>, StanzaError> {
             continue;
         }
         if line.starts_with([' ', '\t']) {
-            let last = fields.last_mut().ok_or_else(|| StanzaError::Line(line.trim_end().to_owned()))?;
+            let last = fields
+                .last_mut()
+                .ok_or_else(|| StanzaError::Line(line.trim_end().to_owned()))?;
             last.1 = stanza[value_start..position].trim_ascii();
             continue;
         }
-        let (name, value) = line.split_once(':').ok_or_else(|| StanzaError::Line(line.trim_end().to_owned()))?;
+        let (name, value) = line
+            .split_once(':')
+            .ok_or_else(|| StanzaError::Line(line.trim_end().to_owned()))?;
         value_start = start + name.len() + 1;
         fields.push((name.trim_ascii_end(), value.trim_ascii()));
     }

@@ -43,7 +43,9 @@ impl Triggers {
         let mut text = String::new();
         for (trigger, packages) in &self.of_paths {
             for package in packages {
-                text.push_str(&format!("{trigger} {package}\n"));
+                for word in [trigger, " ", package, "\n"] {
+                    text.push_str(word);
+                }
             }
         }
         target.write(&path("triggers/File"), text.as_bytes(), 0o644)?;
@@ -52,24 +54,13 @@ impl Triggers {
             if trigger.contains('/') || trigger.starts_with('.') {
                 continue;
             }
-            let mut text: String = packages.iter().map(|package| format!("{package}\n")).collect();
-            text.shrink_to_fit();
+            let mut text = String::new();
+            for package in packages {
+                text.push_str(package);
+                text.push('\n');
+            }
             target.write(&path(&format!("triggers/{trigger}")), text.as_bytes(), 0o644)?;
         }
         Ok(())
-    }
-
-    /// Returns the triggers that these paths activate: a path does so for itself and for the directories above it.
-    pub(crate) fn activated_by<'t>(&'t self, paths: &[Vec<u8>]) -> BTreeSet<&'t str> {
-        let mut activated = BTreeSet::new();
-        for trigger in self.of_paths.keys() {
-            let is_below = |path: &Vec<u8>| {
-                path.strip_prefix(trigger.as_bytes()).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
-            };
-            if paths.iter().any(is_below) {
-                activated.insert(trigger.as_str());
-            }
-        }
-        activated
     }
 }

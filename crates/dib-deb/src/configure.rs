@@ -1,0 +1,155 @@
+//! Configuring what is unpacked, by dpkg itself.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use dib_sys::TargetPath;
+use dib_sys::command::{CommandError, CommandStatus, Replay as _, Stdin, TargetCommand, run_in_target};
+
+use crate::transaction::Place;
+
+/// How many lines of a package's output are kept for the error.
+const KEPT_LINES: usize = 20;
+
+/// Why packages could not be configured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigureError {
+    /// dpkg could not be started, or not be waited for.
+    #[error("failed to run dpkg")]
+    Run(#[from] CommandError),
+    /// A package's script failed.
+    #[error(
+        "failed to configure the package {package}: {reason}{}\nto run it again: {replay}\na shell in the target: break=after-error",
+        quoted(last_lines)
+    )]
+    Package {
+        /// The package, or all that failed.
+        package: String,
+        /// What dpkg said of the first.
+        reason: String,
+        /// The last lines that the first one's scripts wrote.
+        last_lines: Vec<String>,
+        /// A line that runs dpkg again in the target.
+        replay: String,
+    },
+    /// dpkg failed without saying which package is to blame.
+    #[error("dpkg {status}{}\nto run it again: {replay}", quoted(last_lines))]
+    Dpkg {
+        /// How it ended.
+        status: CommandStatus,
+        /// The last lines that it wrote.
+        last_lines: Vec<String>,
+        /// A line that runs it again in the target.
+        replay: String,
+    },
+}
+
+/// What dpkg says while it works, from the lines it writes for programs and those that scripts write.
+#[derive(Default)]
+struct Observed {
+    configured: BTreeSet<String>,
+    current: String,
+    lines: VecDeque<String>,
+    /// The first package that failed: its name, what dpkg said, its last lines.
+    failed: Option<(String, String, Vec<String>)>,
+    all_failed: Vec<String>,
+}
+
+/// Configures all that is unpacked, and runs the triggers; `total` is how many packages that will be.
+///
+/// # Errors
+/// When a package's script fails: the rest is configured as far as it can be.
+pub fn configure(place: Place<'_>, total: usize) -> Result<(), ConfigureError> {
+    run_dpkg(place, &["--configure", "--pending"], total)
+}
+
+fn run_dpkg(place: Place<'_>, arguments: &[&str], total: usize) -> Result<(), ConfigureError> {
+    // dpkg closes the descriptor it is given here for the scripts it runs, so it may not be their output.
+    let shell = [
+        "sh",
+        "-c",
+        "exec dpkg --status-fd 3 --force-unsafe-io,confdef,confold \"$@\" 3>&1",
+        "dpkg",
+    ];
+    let command = TargetCommand {
+        argv: shell
+            .iter()
+            .chain(arguments)
+            .map(|&word| word.to_owned())
+            .collect(),
+        environment: place.environment.clone(),
+        working_directory: TargetPath::root(),
+        stdin: Stdin::Nothing,
+    };
+    let mut observed = Observed::default();
+    let outcome = run_in_target(place.target, &command, &mut |_, line| {
+        if observed.take(line) {
+            place
+                .progress
+                .configured(observed.configured.len(), total, &observed.current);
+        } else {
+            place.progress.line(line);
+        }
+    })?;
+    if outcome.status.is_success() {
+        return Ok(());
+    }
+    let replay = command.replay_line();
+    Err(match observed.failed {
+        Some((package, reason, last_lines)) => ConfigureError::Package {
+            package: if observed.all_failed.len() > 1 {
+                format!("{package} (and then {})", observed.all_failed[1..].join(", "))
+            } else {
+                package
+            },
+            reason,
+            last_lines,
+            replay,
+        },
+        None => ConfigureError::Dpkg {
+            status: outcome.status,
+            last_lines: observed.lines.into(),
+            replay,
+        },
+    })
+}
+
+impl Observed {
+    /// Takes a line in; true when dpkg wrote it for programs (dpkg(1), `--status-fd`).
+    fn take(&mut self, line: &str) -> bool {
+        if let Some(rest) = line.strip_prefix("status: ") {
+            let mut parts = rest.splitn(3, " : ");
+            let (first, second, third) = (parts.next(), parts.next(), parts.next());
+            if let (Some(package), Some("error"), Some(reason)) = (first, second, third) {
+                self.all_failed.push(package.to_owned());
+                let lines = self.lines.iter().cloned().collect();
+                self.failed
+                    .get_or_insert_with(|| (package.to_owned(), reason.to_owned(), lines));
+                return true;
+            }
+            let Some((package, status)) = rest.rsplit_once(": ") else {
+                return false;
+            };
+            if package != self.current {
+                package.clone_into(&mut self.current);
+            }
+            if status.trim_ascii() == "installed" {
+                self.configured.insert(package.to_owned());
+            }
+            return true;
+        }
+        if line.starts_with("processing: ") {
+            self.lines.clear();
+            return true;
+        }
+        if self.lines.len() == KEPT_LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line.to_owned());
+        false
+    }
+}
+
+fn quoted(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| ["\n  | ", line]).collect()
+}
