@@ -160,11 +160,19 @@ impl SuiteSource {
 
 impl Archive {
     fn new(arch: &str, mut suites: Vec<SuiteIndexes>) -> Self {
-        let packages: Vec<PackageRecord> = suites
+        let packages = suites
             .iter_mut()
             .flat_map(|suite| &mut suite.indexes)
             .flat_map(|index| std::mem::take(&mut index.packages))
             .collect();
+        Self {
+            suites,
+            ..Self::of_packages(arch, packages)
+        }
+    }
+
+    /// Takes packages for which no release vouches.
+    pub(crate) fn of_packages(arch: &str, packages: Vec<PackageRecord>) -> Self {
         let mut by_name: HashMap<Arc<str>, Vec<usize>> = HashMap::with_capacity(packages.len());
         for (position, package) in packages.iter().enumerate() {
             match by_name.get_mut(package.name()) {
@@ -176,7 +184,7 @@ impl Archive {
         }
         Self {
             arch: arch.to_owned(),
-            suites,
+            suites: Vec::new(),
             packages,
             by_name,
         }

@@ -32,6 +32,8 @@ pub mod version;
 
 mod dpkg_database;
 mod list_name;
+#[cfg(test)]
+mod test_archive;
 mod unpack;
 
 pub use archive::{Archive, ArchiveError, SuiteSource};
