@@ -14,6 +14,7 @@
 //! - [`deb_file`]: a package file, read as a stream.
 //! - `unpack`, `dpkg_database`: one package into the target, and what dpkg keeps of it.
 //! - [`transaction`]: many packages into the target, while they download.
+//! - [`resolve`]: which packages a list of names comes to, by apt in the target.
 //! - [`configure`]: dpkg configures them.
 //! - [`progress`]: what is told meanwhile.
 
@@ -26,6 +27,7 @@ pub mod package;
 pub mod progress;
 pub mod relation;
 pub mod release;
+pub mod resolve;
 pub mod sources;
 pub mod transaction;
 pub mod version;
@@ -44,6 +46,7 @@ pub use package::{ArchiveLocation, MultiArch, PackageError, PackageRecord};
 pub use progress::{Progress, Quiet};
 pub use relation::{Alternatives, Comparison, Relation, RelationError};
 pub use release::{Expiry, ListedFile, Release, ReleaseError, VerifiedRelease, fetch_release};
+pub use resolve::{Recommends, ResolveError, resolve};
 pub use sources::{HostRelease, SignedBy, Source, SourceError, SourcesError};
 pub use transaction::{Outcome, Place, Transaction, TransactionError, noninteractive_environment};
 pub use unpack::UnpackError;

@@ -1,0 +1,164 @@
+//! Which packages a list of names comes to: apt itself decides, in the target.
+
+use std::collections::{BTreeSet, HashMap};
+
+use dib_sys::command::{CommandError, Stdin, Stream, TargetCommand, run_in_target};
+use dib_sys::{TargetError, TargetPath};
+
+use crate::transaction::Place;
+use crate::{Archive, PackageRecord};
+
+/// What apt is told to take for dpkg's status: nothing is installed.
+const EMPTY_STATUS: &str = "/var/lib/apt/dib-status";
+
+/// Whether packages bring those along that they recommend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recommends {
+    /// They do, as apt has it.
+    Installed,
+    /// They don't.
+    LeftOut,
+}
+
+/// Why apt did not decide.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// apt could not be run, or found no set of packages that fits.
+    #[error("apt in the target can't find a set of packages that fits")]
+    Apt(#[from] CommandError),
+    /// What apt needs can't be written or removed.
+    #[error("failed to prepare apt in the target")]
+    Target(#[from] TargetError),
+    /// apt chose something that the verified indexes don't have.
+    #[error("apt chose a package that no verified index lists: {line}")]
+    Unknown {
+        /// What apt wrote.
+        line: String,
+    },
+    /// apt left out what the bootstrap has unpacked already.
+    #[error("apt leaves out packages that the target began with: {}", packages.join(", "))]
+    LeftOut {
+        /// Their names.
+        packages: Vec<String>,
+    },
+}
+
+/// Asks apt in the target for all packages of a system that holds those of `bootstrap` and those named.
+///
+/// apt sees the lists and sources that the target has, and an empty status, so that its answer is the whole set; what
+/// apt may write in `names`, such as `package/suite` or `package-`, may stand there too. The set comes in the order in
+/// which apt would install it.
+///
+/// # Errors
+/// When apt finds no such set (its last lines say why), or chooses what `archive` doesn't have.
+pub fn resolve(
+    place: Place<'_>,
+    archive: &Archive,
+    bootstrap: &[PackageRecord],
+    names: &[&str],
+    recommends: Recommends,
+) -> Result<Vec<PackageRecord>, ResolveError> {
+    // What the first packages came to is left to apt, but for those that must be there in any case.
+    let wanted = bootstrap
+        .iter()
+        .filter(|package| package.is_essential())
+        .map(PackageRecord::name);
+    let mut wanted: Vec<&str> = wanted.chain(["apt"]).collect();
+    wanted.extend(names);
+    let chosen = ask_apt(place, archive, &wanted, recommends)?;
+    let left_out = |chosen: &[PackageRecord]| -> Vec<String> {
+        let sums: BTreeSet<_> = chosen
+            .iter()
+            .map(|package| *package.sha256().as_bytes())
+            .collect();
+        let is_missing = |package: &&PackageRecord| !sums.contains(package.sha256().as_bytes());
+        bootstrap
+            .iter()
+            .filter(is_missing)
+            .map(|package| package.name().to_owned())
+            .collect()
+    };
+    let missing = left_out(&chosen);
+    if missing.is_empty() {
+        return Ok(chosen);
+    }
+    // The bootstrap took another alternative than apt would have; it is there, so it stays.
+    wanted.extend(missing.iter().map(String::as_str));
+    let chosen = ask_apt(place, archive, &wanted, recommends)?;
+    let packages = left_out(&chosen);
+    if packages.is_empty() {
+        Ok(chosen)
+    } else {
+        Err(ResolveError::LeftOut { packages })
+    }
+}
+
+fn ask_apt(
+    place: Place<'_>,
+    archive: &Archive,
+    wanted: &[&str],
+    recommends: Recommends,
+) -> Result<Vec<PackageRecord>, ResolveError> {
+    let status: TargetPath = EMPTY_STATUS.parse().expect("a constant path is well-formed");
+    let recommends = match recommends {
+        Recommends::Installed => "APT::Install-Recommends=true",
+        Recommends::LeftOut => "APT::Install-Recommends=false",
+    };
+    let options = [
+        &format!("Dir::State::status={EMPTY_STATUS}"),
+        recommends,
+        // The lists come from indexes that are verified already.
+        "APT::Get::AllowUnauthenticated=true",
+        // Nothing of this is to be left in the image.
+        "Dir::Cache::pkgcache=",
+        "Dir::Cache::srcpkgcache=",
+        "APT::Get::Print-URIs=true",
+        "APT::Get::Assume-Yes=true",
+    ];
+    let mut argv = vec!["apt-get".to_owned(), "--quiet=2".to_owned()];
+    argv.extend(
+        options
+            .iter()
+            .flat_map(|option| ["--option".to_owned(), (*option).to_owned()]),
+    );
+    argv.extend(["install", "--"].map(str::to_owned));
+    argv.extend(wanted.iter().map(|&name| name.to_owned()));
+    let command = TargetCommand {
+        argv,
+        environment: place.environment.clone(),
+        working_directory: TargetPath::root(),
+        stdin: Stdin::Nothing,
+    };
+    place.target.write(&status, b"", 0o644)?;
+    let mut lines = Vec::new();
+    let outcome = run_in_target(place.target, &command, &mut |stream, line| {
+        if stream == Stream::Stdout && line.starts_with('\'') {
+            lines.push(line.to_owned());
+        } else {
+            place.progress.line(line);
+        }
+    });
+    place.target.remove_file(&status)?;
+    outcome?.require_success(&command)?;
+    let mut by_sum = HashMap::with_capacity(archive.packages().len());
+    for package in archive.packages() {
+        by_sum.entry(*package.sha256().as_bytes()).or_insert(package);
+    }
+    lines
+        .into_iter()
+        .map(|line| match chosen(&line, &by_sum) {
+            Some(package) => Ok(package.clone()),
+            None => Err(ResolveError::Unknown { line }),
+        })
+        .collect()
+}
+
+/// Finds the package of a line `'URI' FILE SIZE SHA256:SUM` (apt-get(8), `--print-uris`).
+fn chosen<'a>(line: &str, by_sum: &HashMap<[u8; 32], &'a PackageRecord>) -> Option<&'a PackageRecord> {
+    let sum = line
+        .split_ascii_whitespace()
+        .find_map(|word| word.strip_prefix("SHA256:"))?;
+    let sum: dib_cache::Sha256 = sum.parse().ok()?;
+    by_sum.get(sum.as_bytes()).copied()
+}
