@@ -110,6 +110,8 @@ fn ask_apt(
         recommends,
         // The lists come from indexes that are verified already.
         "APT::Get::AllowUnauthenticated=true",
+        // It prints one sum: the one that the records are known by.
+        "Acquire::ForceHash=SHA256",
         // Nothing of this is to be left in the image.
         "Dir::Cache::pkgcache=",
         "Dir::Cache::srcpkgcache=",
