@@ -246,24 +246,15 @@ impl<'target> Tree<'target> {
         } else {
             DeviceKind::Character
         };
-        let Attributes {
-            uid,
-            gid,
-            mode,
-            mtime,
-            ..
-        } = *attributes;
-        let mtime = mtime.seconds;
-        let path = device_path(name)?;
         self.extracted.device_nodes.push(DeviceNode {
-            path,
+            path: device_path(name)?,
             kind,
             major,
             minor,
-            mode,
-            uid,
-            gid,
-            mtime,
+            mode: attributes.mode,
+            uid: attributes.uid,
+            gid: attributes.gid,
+            mtime: attributes.mtime.seconds,
         });
         Ok(())
     }
