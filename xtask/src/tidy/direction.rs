@@ -23,7 +23,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         package: "dib-cache",
-        may_use: &["dib-sys"],
+        may_use: &[],
         tests_may_use: &[],
     },
     Rule {
@@ -48,12 +48,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         package: "dib-elements-*",
-        may_use: &["dib-core", "dib-elements-*"],
+        may_use: &["dib-core", "dib-deb"],
         tests_may_use: &["dib-testing"],
     },
     Rule {
         package: "dib-cli",
-        may_use: &["dib-*"],
+        may_use: &["dib-cache", "dib-core", "dib-elements-*", "dib-image", "dib-sys"],
         tests_may_use: &["dib-testing"],
     },
     Rule {
