@@ -119,3 +119,72 @@ pub fn host_keyrings(etc_apt: &Utf8Path, keyrings: &Utf8Path) -> Vec<Utf8PathBuf
     found.sort();
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::parse_one_line;
+    use crate::test_archive::TestArchive;
+
+    fn source(options: &str) -> Source {
+        let line = format!("deb {options} http://a.example.org/d x main");
+        parse_one_line(&line).expect("a source").remove(0)
+    }
+
+    #[test]
+    fn a_source_names_its_keys_or_takes_what_the_host_trusts() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let etc = Utf8Path::from_path(directory.path()).expect("a UTF-8 path");
+        fs::create_dir(etc.join("trusted.gpg.d")).expect("a directory");
+        assert_eq!(host_keyrings(etc, etc), [""; 0]);
+        let (named, trusted) = (etc.join("named.gpg"), etc.join("trusted.gpg.d/a.asc"));
+        for path in [&named, &trusted] {
+            fs::write(path, TestArchive::start().certificate()).expect("a key");
+        }
+        fs::write(etc.join("trusted.gpg.d/a.old"), "rubbish").expect("a file");
+        let host = host_keyrings(etc, etc);
+        assert_eq!(host, [trusted]);
+
+        let keys = |source: &Source| {
+            let keyring = source_keyring(source, &host).expect("a key");
+            keyring.fingerprints().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let of_host = keys(&source(""));
+        let of_source = keys(&source(&format!("[signed-by={named}]")));
+        assert_eq!((of_host.len(), of_source.len()), (1, 1));
+        assert_ne!(of_host, of_source);
+        let mut embedded = source("");
+        embedded.signed_by = Some(SignedBy::Embedded(TestArchive::start().certificate()));
+        assert_eq!(keys(&embedded).len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_key_is_named() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let rubbish = Utf8Path::from_path(directory.path())
+            .expect("a UTF-8 path")
+            .join("rubbish.gpg");
+        fs::write(&rubbish, "rubbish").expect("a file");
+        for (options, expected) in [
+            (
+                String::new(),
+                "no keys are there to check http://a.example.org/d with",
+            ),
+            (
+                "[signed-by=/not/there.gpg]".to_owned(),
+                "failed to read the keyring /not/there.gpg",
+            ),
+            (
+                "[signed-by=ABCD]".to_owned(),
+                "\"ABCD\" in Signed-By of http://a.example.org/d is no",
+            ),
+            (
+                format!("[signed-by={rubbish}]"),
+                "the keys for http://a.example.org/d can't be used",
+            ),
+        ] {
+            let error = source_keyring(&source(&options), &[]).expect_err(expected);
+            assert!(error.to_string().starts_with(expected), "{error}");
+        }
+    }
+}

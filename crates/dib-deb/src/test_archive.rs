@@ -82,13 +82,17 @@ impl TestArchive {
         self.source_by(&new_key())
     }
 
+    /// The archive's key, armoured.
+    pub(crate) fn certificate(&self) -> String {
+        certificate_of(&self.key)
+    }
+
     fn source_by(&self, key: &SignedSecretKey) -> SuiteSource {
-        let certificate = key.to_public_key().to_armored_string(ArmorOptions::default());
         SuiteSource {
             base_uri: self.base_uri(),
             suite: "x".to_owned(),
             components: vec!["main".to_owned()],
-            keyring: Keyring::any_of([certificate.expect("an armoured key")]).expect("a key"),
+            keyring: Keyring::any_of([certificate_of(key)]).expect("a key"),
         }
     }
 
@@ -170,6 +174,12 @@ pub(crate) fn xz(bytes: &[u8]) -> Vec<u8> {
         .read_to_end(&mut packed)
         .expect("a slice reads");
     packed
+}
+
+fn certificate_of(key: &SignedSecretKey) -> String {
+    key.to_public_key()
+        .to_armored_string(ArmorOptions::default())
+        .expect("a key can be armoured")
 }
 
 fn new_key() -> SignedSecretKey {

@@ -3,6 +3,7 @@
 mod downloads;
 mod encrypted;
 mod failures;
+mod judged;
 mod mismatches;
 mod processes;
 mod server;
