@@ -1,10 +1,16 @@
 //! Configuring what is unpacked, by dpkg itself.
 
+mod initramfs;
+mod parts;
+
 use std::collections::{BTreeSet, VecDeque};
+use std::thread;
 
-use dib_sys::TargetPath;
 use dib_sys::command::{CommandError, CommandStatus, Replay as _, Stdin, TargetCommand, run_in_target};
+use dib_sys::{TargetError, TargetPath};
 
+use self::initramfs::Deferred;
+use self::parts::Parts;
 use crate::transaction::Place;
 
 /// How many lines of a package's output are kept for the error.
@@ -17,6 +23,15 @@ pub enum ConfigureError {
     /// dpkg could not be started, or not be waited for.
     #[error("failed to run dpkg")]
     Run(#[from] CommandError),
+    /// The initramfs could not be made.
+    #[error("failed to make the initramfs")]
+    Initramfs(#[source] CommandError),
+    /// dpkg's database can't be read, or the stand-in for `update-initramfs` not be put there or taken away.
+    #[error("failed to prepare the configuration of packages")]
+    Target(#[from] TargetError),
+    /// A thread could not be started.
+    #[error("failed to start a thread")]
+    Thread(#[source] std::io::Error),
     /// A package's script failed.
     #[error(
         "failed to configure the package {package}: {reason}{}\nto run it again: {replay}\na shell in the target: break=after-error",
@@ -57,18 +72,66 @@ struct Observed {
 
 /// Configures all that is unpacked, and runs the triggers; `total` is how many packages that will be.
 ///
+/// Where the target makes initramfs images with initramfs-tools, each is made once, beside the configuration of the
+/// packages that have no part in it.
+///
 /// # Errors
-/// When a package's script fails: the rest is configured as far as it can be.
+/// When a package's script fails (the rest is configured as far as it can be), or an initramfs can't be made.
 pub fn configure(place: Place<'_>, total: usize) -> Result<(), ConfigureError> {
-    run_dpkg(place, &["--configure", "--pending"], total)
+    let mut observed = Observed::default();
+    let Some(deferred) = Deferred::begin(place)? else {
+        return run_dpkg(place, &["--pending"], total, &mut observed);
+    };
+    let configured = configure_beside_initramfs(place, &deferred, total, &mut observed);
+    // Also when something failed: a shell in the target should find it as it will be.
+    let ended = deferred.end();
+    configured?;
+    Ok(ended?)
 }
 
-fn run_dpkg(place: Place<'_>, arguments: &[&str], total: usize) -> Result<(), ConfigureError> {
+fn configure_beside_initramfs(
+    place: Place<'_>,
+    deferred: &Deferred<'_>,
+    total: usize,
+    observed: &mut Observed,
+) -> Result<(), ConfigureError> {
+    let parts = Parts::find(place.target)?;
+    for packages in [&parts.first, &parts.kernels] {
+        if !packages.is_empty() {
+            let packages: Vec<_> = packages.iter().map(String::as_str).collect();
+            run_dpkg(place, &packages, total, observed)?;
+        }
+    }
+    let requests = deferred.take_requests()?;
+    thread::scope(|scope| {
+        let making = thread::Builder::new()
+            .name("initramfs".to_owned())
+            .spawn_scoped(scope, || deferred.make(&requests))
+            .map_err(ConfigureError::Thread)?;
+        let configured = run_dpkg(place, &["--pending"], total, observed);
+        let made = making
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        configured?;
+        made.map_err(ConfigureError::Initramfs)
+    })?;
+    // Something that was not known to have a part in it asked for it later.
+    let late = deferred.take_requests()?;
+    deferred.make(&late).map_err(ConfigureError::Initramfs)
+}
+
+/// Runs `dpkg --configure` with these arguments.
+fn run_dpkg(
+    place: Place<'_>,
+    arguments: &[&str],
+    total: usize,
+    observed: &mut Observed,
+) -> Result<(), ConfigureError> {
     // dpkg closes the descriptor it is given here for the scripts it runs, so it may not be their output.
     let shell = [
         "sh",
         "-c",
-        "exec dpkg --status-fd 3 --force-unsafe-io,confdef,confold \"$@\" 3>&1",
+        "exec dpkg --status-fd 3 --force-unsafe-io,confdef,confold --configure \"$@\" 3>&1",
         "dpkg",
     ];
     let command = TargetCommand {
@@ -81,7 +144,6 @@ fn run_dpkg(place: Place<'_>, arguments: &[&str], total: usize) -> Result<(), Co
         working_directory: TargetPath::root(),
         stdin: Stdin::Nothing,
     };
-    let mut observed = Observed::default();
     let outcome = run_in_target(place.target, &command, &mut |_, line| {
         if observed.take(line) {
             place
@@ -95,7 +157,7 @@ fn run_dpkg(place: Place<'_>, arguments: &[&str], total: usize) -> Result<(), Co
         return Ok(());
     }
     let replay = command.replay_line();
-    Err(match observed.failed {
+    Err(match observed.failed.take() {
         Some((package, reason, last_lines)) => ConfigureError::Package {
             package: if observed.all_failed.len() > 1 {
                 format!("{package} (and then {})", observed.all_failed[1..].join(", "))
@@ -108,7 +170,7 @@ fn run_dpkg(place: Place<'_>, arguments: &[&str], total: usize) -> Result<(), Co
         },
         None => ConfigureError::Dpkg {
             status: outcome.status,
-            last_lines: observed.lines.into(),
+            last_lines: std::mem::take(&mut observed.lines).into(),
             replay,
         },
     })

@@ -1,0 +1,146 @@
+//! One initramfs, made while the rest is configured.
+//!
+//! initramfs-tools makes the same initramfs twice: when the kernel is configured, and again when its trigger runs. So
+//! while dpkg works a stand-in notes what `update-initramfs` was asked for. The packages that an initramfs is made of
+//! are configured first; then the real program makes it, beside dpkg, which configures the others.
+
+use std::collections::BTreeSet;
+
+use dib_sys::command::{CommandError, Stdin, TargetCommand, run_in_target};
+use dib_sys::{TargetError, TargetPath};
+
+use crate::transaction::Place;
+
+const PROGRAM: &str = "/usr/sbin/update-initramfs";
+/// Where the real program is while the stand-in is there.
+const REAL: &str = "/usr/sbin/update-initramfs.REAL";
+/// What was asked for, one call a line.
+const REQUESTS: &str = "/var/lib/dpkg/dib-initramfs-requests";
+
+/// Notes a call. An initramfs that is to be made is there meanwhile, though empty, since boot loaders look for it when
+/// they list the kernels.
+const STAND_IN: &str = r#"#!/bin/sh
+# Stands in while packages are being configured: what is asked for here is made once, afterwards.
+echo "$*" >> /var/lib/dpkg/dib-initramfs-requests
+create=
+directory=/boot
+version=
+while [ $# -gt 0 ]; do
+    case "$1" in
+        -c) create=1 ;;
+        -k) version=$2; shift ;;
+        -b) directory=$2; shift ;;
+    esac
+    shift
+done
+if [ -n "$create" ] && [ ! -e "$directory/initrd.img-$version" ]; then
+    : > "$directory/initrd.img-$version"
+fi
+"#;
+
+/// The stand-in, in the place of the real program until [`Deferred::end`].
+pub(super) struct Deferred<'a> {
+    place: Place<'a>,
+}
+
+impl<'a> Deferred<'a> {
+    /// Puts the stand-in there; `None` when the target has no such program.
+    pub(super) fn begin(place: Place<'a>) -> Result<Option<Self>, TargetError> {
+        let target = place.target;
+        if target.metadata(&path(PROGRAM))?.is_none() {
+            return Ok(None);
+        }
+        // An earlier build that was ended in between may have left it there.
+        if target.metadata(&path(REAL))?.is_none() {
+            target.rename(&path(PROGRAM), &path(REAL))?;
+        }
+        target.write(&path(PROGRAM), STAND_IN.as_bytes(), 0o755)?;
+        Ok(Some(Self { place }))
+    }
+
+    /// Takes the calls since the last time: which kernel versions one is wanted for, and whether any is to be updated.
+    pub(super) fn take_requests(&self) -> Result<Requests, TargetError> {
+        let target = self.place.target;
+        let text = match target.read_to_string(&path(REQUESTS)) {
+            Ok(text) => text,
+            Err(error) if error.is_not_found() => return Ok(Requests::default()),
+            Err(error) => return Err(error),
+        };
+        target.remove_file(&path(REQUESTS))?;
+        Ok(Requests::parse(&text))
+    }
+
+    /// Makes an initramfs for each of these calls, with the real program.
+    pub(super) fn make(&self, requests: &Requests) -> Result<(), CommandError> {
+        for arguments in &requests.calls {
+            let mut argv = vec![REAL.to_owned()];
+            argv.extend(arguments.iter().cloned());
+            let command = TargetCommand {
+                argv,
+                environment: self.place.environment.clone(),
+                working_directory: TargetPath::root(),
+                stdin: Stdin::Nothing,
+            };
+            let progress = self.place.progress;
+            run_in_target(self.place.target, &command, &mut |_, line| progress.line(line))?
+                .require_success(&command)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the real program back.
+    pub(super) fn end(self) -> Result<(), TargetError> {
+        self.place.target.rename(&path(REAL), &path(PROGRAM))
+    }
+}
+
+/// What `update-initramfs` was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Requests {
+    /// The arguments of each call that remains.
+    calls: BTreeSet<Vec<String>>,
+}
+
+impl Requests {
+    /// Keeps one call of each kind; none that updates what another makes anew.
+    fn parse(text: &str) -> Self {
+        let mut calls: BTreeSet<Vec<String>> = BTreeSet::new();
+        for line in text.lines() {
+            let words: Vec<_> = line.split_ascii_whitespace().map(str::to_owned).collect();
+            // To remove one is for packages that are removed, and none is here.
+            if words.iter().any(|word| word == "-c" || word == "-u") {
+                calls.insert(words);
+            }
+        }
+        if calls.iter().any(|call| call.iter().any(|word| word == "-c")) {
+            calls.retain(|call| call.iter().any(|word| word == "-c"));
+        }
+        Self { calls }
+    }
+}
+
+fn path(text: &str) -> TargetPath {
+    text.parse().expect("a constant path is well-formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_initramfs_for_each_version() {
+        let calls = |text: &str| -> Vec<String> {
+            Requests::parse(text)
+                .calls
+                .iter()
+                .map(|call| call.join(" "))
+                .collect()
+        };
+        assert_eq!(
+            calls("-u\n-c -k 6.1.0-1 -b /boot\n-c -k 6.1.0-1 -b /boot\n-u -k all\n"),
+            ["-c -k 6.1.0-1 -b /boot"]
+        );
+        assert_eq!(calls("-u\n-u\n-d -k 5\n"), ["-u"]);
+        assert_eq!(calls("\n"), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,138 @@
+//! Which packages an initramfs is made of.
+
+use std::collections::{BTreeSet, HashMap};
+
+use dib_sys::{TargetError, TargetPath, TargetRoot};
+
+use crate::package::field;
+use crate::relation;
+
+/// Where the hooks are that make an initramfs, and the scripts that run when a kernel is configured. What else goes into
+/// an initramfs (modules, firmware, rules, programs) is complete when its package is unpacked.
+const DIRECTORIES: [&str; 5] = [
+    "/etc/initramfs-tools/",
+    "/etc/kernel/",
+    "/usr/lib/kernel/",
+    "/usr/share/initramfs-tools/",
+    "/usr/share/kernel/",
+];
+/// What a kernel's image begins with; its package is configured when all the others are.
+const KERNELS: [&str; 2] = ["/boot/vmlinuz-", "/boot/vmlinux-"];
+/// What scripts and lists of triggers name when an initramfs depends on their package.
+const PROGRAM: &str = "update-initramfs";
+
+/// The packages to configure before an initramfs can be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Parts {
+    /// All but the kernels, and what they need.
+    pub(super) first: Vec<String>,
+    /// The kernels, and what else they need.
+    pub(super) kernels: Vec<String>,
+}
+
+/// A package of the status file.
+struct Package<'s> {
+    /// Its name in the database.
+    name: String,
+    stanza: &'s str,
+    is_unpacked: bool,
+}
+
+impl Parts {
+    /// Finds them among the packages that are unpacked.
+    pub(super) fn find(target: &TargetRoot) -> Result<Self, TargetError> {
+        let status = target.read_to_string(&path("status"))?;
+        let packages: Vec<Package<'_>> = status.split("\n\n").filter_map(Package::of).collect();
+        let (mut parts, mut kernels) = (Vec::new(), Vec::new());
+        for (index, package) in packages.iter().enumerate() {
+            let read = |ending: &str| read_if_there(target, &format!("info/{}.{ending}", package.name));
+            let list = read("list")?;
+            if list
+                .lines()
+                .any(|line| KERNELS.iter().any(|start| line.starts_with(start)))
+            {
+                kernels.push(index);
+            } else if field(package.stanza, "Essential") == Some("yes")
+                || list
+                    .lines()
+                    .any(|line| DIRECTORIES.iter().any(|start| line.starts_with(start)))
+                || read("postinst")?.contains(PROGRAM)
+                || read("triggers")?.contains(PROGRAM)
+            {
+                parts.push(index);
+            }
+        }
+        if kernels.is_empty() {
+            return Ok(Self::default());
+        }
+        let with_needs = closure(&packages, &parts);
+        let names = |indexes: &BTreeSet<usize>| -> Vec<String> {
+            let unpacked = indexes.iter().filter(|&&index| packages[index].is_unpacked);
+            unpacked.map(|&index| packages[index].name.clone()).collect()
+        };
+        // A package that needs a kernel comes after it in any case.
+        let is_before = |index: &&usize| !kernels.contains(index);
+        let first: BTreeSet<usize> = with_needs.iter().filter(is_before).copied().collect();
+        let kernels: BTreeSet<usize> = closure(&packages, &kernels).difference(&first).copied().collect();
+        Ok(Self {
+            first: names(&first),
+            kernels: names(&kernels),
+        })
+    }
+}
+
+impl<'s> Package<'s> {
+    fn of(stanza: &'s str) -> Option<Self> {
+        let name = field(stanza, "Package")?;
+        let is_same = field(stanza, "Multi-Arch") == Some("same");
+        let name = crate::dpkg_database::database_name(name, field(stanza, "Architecture")?, is_same);
+        let status = field(stanza, "Status")?;
+        Some(Self {
+            name,
+            stanza,
+            is_unpacked: status.ends_with(" unpacked") || status.ends_with(" half-configured"),
+        })
+    }
+}
+
+/// Returns these packages and all that they depend on, of alternatives each that is there.
+fn closure(packages: &[Package<'_>], from: &[usize]) -> BTreeSet<usize> {
+    let mut providers: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, package) in packages.iter().enumerate() {
+        let virtual_packages =
+            relation::parse(field(package.stanza, "Provides").unwrap_or_default()).unwrap_or_default();
+        let names = virtual_packages.iter().flatten().map(|relation| relation.name);
+        for name in names.chain(field(package.stanza, "Package")) {
+            providers.entry(name).or_default().push(index);
+        }
+    }
+    let mut found: BTreeSet<usize> = BTreeSet::new();
+    let mut waiting = from.to_vec();
+    while let Some(index) = waiting.pop() {
+        if !found.insert(index) {
+            continue;
+        }
+        for name in ["Pre-Depends", "Depends"] {
+            let groups =
+                relation::parse(field(packages[index].stanza, name).unwrap_or_default()).unwrap_or_default();
+            for relation in groups.iter().flatten() {
+                waiting.extend(providers.get(relation.name).into_iter().flatten());
+            }
+        }
+    }
+    found
+}
+
+fn read_if_there(target: &TargetRoot, name: &str) -> Result<String, TargetError> {
+    match target.read(&path(name)) {
+        Ok(contents) => Ok(String::from_utf8_lossy(&contents).into_owned()),
+        Err(error) if error.is_not_found() => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn path(name: &str) -> TargetPath {
+    format!("/var/lib/dpkg/{name}")
+        .parse()
+        .expect("names of packages have no part that climbs")
+}
