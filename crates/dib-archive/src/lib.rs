@@ -8,7 +8,7 @@
 //! This crate must not know where an archive came from, what an element is or what the tree is for.
 //!
 //! In reading order:
-//! - [`format`]: which kind of archive a file is, from its first bytes.
+//! - [`mod@format`]: which kind of archive a file is, from its first bytes.
 //! - `decompress`: decompression on a thread of its own.
 //! - `entry_name`: an entry's name, checked byte by byte.
 //! - `tar`: the entries of a tar stream.

@@ -14,8 +14,8 @@
 //! - [`deb_file`]: a package file, read as a stream.
 //! - `unpack`, `dpkg_database`: one package into the target, and what dpkg keeps of it.
 //! - [`transaction`]: many packages into the target, while they download.
-//! - [`resolve`]: which packages a list of names comes to, by apt in the target.
-//! - [`configure`]: dpkg configures them.
+//! - [`mod@resolve`]: which packages a list of names comes to, by apt in the target.
+//! - [`mod@configure`]: dpkg configures them.
 //! - [`progress`]: what is told meanwhile.
 
 pub mod archive;

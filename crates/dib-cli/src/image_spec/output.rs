@@ -213,7 +213,6 @@ mod tests {
             }
         };
         check(directory.join("image"), None);
-        check("image-in-the-current-directory".into(), None);
         check(directory.join("missing/image"), Some("missing"));
         check(directory.join("file/image"), Some("file"));
         check(directory.join("taken"), Some("taken.qcow2"));
