@@ -12,7 +12,7 @@ use dib_cache::Cache;
 use dib_deb::sources::{distribution_sources, host_release, host_sources};
 use dib_deb::{
     Archive, Expiry, Place, Progress, Recommends, SuiteSource, Transaction, bootstrap_set, configure,
-    host_keyrings, noninteractive_environment, resolve, source_keyring,
+    host_keyrings, mark_automatic, noninteractive_environment, resolve, source_keyring,
 };
 use dib_sys::command::{Stdin, TargetCommand, run_in_target};
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
@@ -109,13 +109,24 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     reached(&format!("apt chose {} packages", packages.len()));
     transaction.unpack(&packages)?;
     reached("all unpacked");
+    let is_asked_for = |package: &&dib_deb::PackageRecord| {
+        matches!(package.field("Priority"), Some("required" | "important"))
+            || names.contains(&package.name())
+            || bootstrap.iter().any(|other| other.name() == package.name())
+    };
+    let automatic: Vec<_> = packages
+        .iter()
+        .filter(|package| !is_asked_for(package))
+        .cloned()
+        .collect();
+    mark_automatic(&target, &automatic, arch)?;
     let outcome = transaction.finish()?;
     reached(&format!("database written: {outcome:?}"));
     configure(place, outcome.packages)?;
     reached("configured");
     for script in [
         "dpkg --audit; dpkg --verify",
-        "apt-get check -qq; dpkg -l | grep -c ^ii; dpkg -l | grep '^i[^i]'",
+        "apt-get -s autoremove | tail -1; dpkg -l | grep -c ^ii; dpkg -l | grep '^i[^i]'",
     ] {
         let command = TargetCommand {
             argv: ["sh", "-c", script].map(str::to_owned).to_vec(),

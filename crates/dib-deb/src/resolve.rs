@@ -3,13 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 
 use dib_sys::command::{CommandError, Stdin, Stream, TargetCommand, run_in_target};
-use dib_sys::{TargetError, TargetPath};
+use dib_sys::{TargetError, TargetPath, TargetRoot};
 
 use crate::transaction::Place;
 use crate::{Archive, PackageRecord};
 
 /// What apt is told to take for dpkg's status: nothing is installed.
 const EMPTY_STATUS: &str = "/var/lib/apt/dib-status";
+
+/// Where apt keeps which packages were installed because others need them.
+const EXTENDED_STATES: &str = "/var/lib/apt/extended_states";
 
 /// Whether packages bring those along that they recommend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,13 +97,43 @@ pub fn resolve(
     }
 }
 
+/// Tells apt in the target that nobody asked for these packages, but others need them: it may remove them with those.
+///
+/// # Errors
+/// When apt's list of such packages can't be written.
+pub fn mark_automatic(
+    target: &TargetRoot,
+    packages: &[PackageRecord],
+    arch: &str,
+) -> Result<(), TargetError> {
+    let path = path(EXTENDED_STATES);
+    let mut text = match target.read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.is_not_found() => String::new(),
+        Err(error) => return Err(error),
+    };
+    for package in packages {
+        // apt keeps packages for all architectures under the machine's own.
+        for word in [
+            "Package: ",
+            package.name(),
+            "\nArchitecture: ",
+            arch,
+            "\nAuto-Installed: 1\n\n",
+        ] {
+            text.push_str(word);
+        }
+    }
+    target.write(&path, text.as_bytes(), 0o644)
+}
+
 fn ask_apt(
     place: Place<'_>,
     archive: &Archive,
     wanted: &[&str],
     recommends: Recommends,
 ) -> Result<Vec<PackageRecord>, ResolveError> {
-    let status: TargetPath = EMPTY_STATUS.parse().expect("a constant path is well-formed");
+    let status = path(EMPTY_STATUS);
     let recommends = match recommends {
         Recommends::Installed => "APT::Install-Recommends=true",
         Recommends::LeftOut => "APT::Install-Recommends=false",
@@ -163,4 +196,70 @@ fn chosen<'a>(line: &str, by_sum: &HashMap<[u8; 32], &'a PackageRecord>) -> Opti
         .find_map(|word| word.strip_prefix("SHA256:"))?;
     let sum: dib_cache::Sha256 = sum.parse().ok()?;
     by_sum.get(sum.as_bytes()).copied()
+}
+
+fn path(text: &str) -> TargetPath {
+    text.parse().expect("a constant path is well-formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use camino::Utf8Path;
+
+    use super::*;
+    use crate::ArchiveLocation;
+
+    fn record(name: &str, sum: char) -> PackageRecord {
+        let sum = sum.to_string().repeat(64);
+        let stanza = format!(
+            "Package: {name}\nVersion: 1\nArchitecture: all\nFilename: pool/{name}.deb\nSize: 1\nSHA256: {sum}\n"
+        );
+        let archive = ArchiveLocation {
+            base_uri: "http://example.org/debian".to_owned(),
+            suite: "stable".to_owned(),
+            component: "main".to_owned(),
+        };
+        PackageRecord::parse(&stanza, &Arc::new(archive)).unwrap()
+    }
+
+    #[test]
+    fn what_apt_chose_is_known_by_its_sum() {
+        let tool = record("tool", 'a');
+        let by_sum = HashMap::from([(*tool.sha256().as_bytes(), &tool)]);
+        let check = |line: &str, expected: Option<&str>| {
+            assert_eq!(chosen(line, &by_sum).map(PackageRecord::name), expected, "{line}");
+        };
+        let sum = "a".repeat(64);
+        check(
+            &format!("'http://example.org/pool/tool.deb' tool_1_all.deb 1 SHA256:{sum}"),
+            Some("tool"),
+        );
+        check(
+            &format!("'http://example.org/x' x 1 SHA256:{}", "b".repeat(64)),
+            None,
+        );
+        check("'http://example.org/x' x 1 SHA256:short", None);
+        check(
+            "'http://example.org/pool/tool.deb' tool_1_all.deb 1 MD5Sum:00",
+            None,
+        );
+    }
+
+    #[test]
+    fn automatic_packages_are_added_to_those_that_apt_knows() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = TargetRoot::open(Utf8Path::from_path(directory.path()).unwrap()).unwrap();
+        target
+            .create_directory_all(&"/var/lib/apt".parse().unwrap(), 0o755)
+            .unwrap();
+        mark_automatic(&target, &[record("one", 'a')], "amd64").unwrap();
+        mark_automatic(&target, &[record("two", 'b')], "amd64").unwrap();
+        assert_eq!(
+            target.read_to_string(&EXTENDED_STATES.parse().unwrap()).unwrap(),
+            "Package: one\nArchitecture: amd64\nAuto-Installed: 1\n\n\
+             Package: two\nArchitecture: amd64\nAuto-Installed: 1\n\n"
+        );
+    }
 }

@@ -14,29 +14,19 @@ use crate::transaction::Place;
 const PROGRAM: &str = "/usr/sbin/update-initramfs";
 /// Where the real program is while the stand-in is there.
 const REAL: &str = "/usr/sbin/update-initramfs.REAL";
+/// Where our own files are meanwhile.
+const OURS: &str = "/var/lib/dpkg/dib";
 /// What was asked for, one call a line.
-const REQUESTS: &str = "/var/lib/dpkg/dib-initramfs-requests";
+const REQUESTS: &str = "/var/lib/dpkg/dib/requests";
+/// The program that makes an initramfs, and the one that runs it for us.
+const MAKER: &str = "/usr/sbin/mkinitramfs";
+const OUR_MAKER: &str = "/var/lib/dpkg/dib/mkinitramfs";
 
 /// Notes a call. An initramfs that is to be made is there meanwhile, though empty, since boot loaders look for it when
 /// they list the kernels.
-const STAND_IN: &str = r#"#!/bin/sh
-# Stands in while packages are being configured: what is asked for here is made once, afterwards.
-echo "$*" >> /var/lib/dpkg/dib-initramfs-requests
-create=
-directory=/boot
-version=
-while [ $# -gt 0 ]; do
-    case "$1" in
-        -c) create=1 ;;
-        -k) version=$2; shift ;;
-        -b) directory=$2; shift ;;
-    esac
-    shift
-done
-if [ -n "$create" ] && [ ! -e "$directory/initrd.img-$version" ]; then
-    : > "$directory/initrd.img-$version"
-fi
-"#;
+const STAND_IN: &str = include_str!("update-initramfs.sh");
+/// Runs [`MAKER`] with less processes. The initramfs is the same.
+const FAST_MAKER: &str = include_str!("mkinitramfs.sh");
 
 /// The stand-in, in the place of the real program until [`Deferred::end`].
 pub(super) struct Deferred<'a> {
@@ -54,7 +44,15 @@ impl<'a> Deferred<'a> {
         if target.metadata(&path(REAL))?.is_none() {
             target.rename(&path(PROGRAM), &path(REAL))?;
         }
+        target.create_directory_all(&path(OURS), 0o755)?;
         target.write(&path(PROGRAM), STAND_IN.as_bytes(), 0o755)?;
+        // Shell functions are of use to a shell script alone.
+        if target
+            .read(&path(MAKER))
+            .is_ok_and(|program| program.starts_with(b"#!/bin/sh\n"))
+        {
+            target.write(&path(OUR_MAKER), FAST_MAKER.as_bytes(), 0o755)?;
+        }
         Ok(Some(Self { place }))
     }
 
@@ -72,12 +70,16 @@ impl<'a> Deferred<'a> {
 
     /// Makes an initramfs for each of these calls, with the real program.
     pub(super) fn make(&self, requests: &Requests) -> Result<(), CommandError> {
+        let mut environment = self.place.environment.clone();
+        if let Some(search_path) = environment.get_mut("PATH") {
+            *search_path = format!("{OURS}:{search_path}");
+        }
         for arguments in &requests.calls {
             let mut argv = vec![REAL.to_owned()];
             argv.extend(arguments.iter().cloned());
             let command = TargetCommand {
                 argv,
-                environment: self.place.environment.clone(),
+                environment: environment.clone(),
                 working_directory: TargetPath::root(),
                 stdin: Stdin::Nothing,
             };
@@ -90,6 +92,7 @@ impl<'a> Deferred<'a> {
 
     /// Puts the real program back.
     pub(super) fn end(self) -> Result<(), TargetError> {
+        self.place.target.remove_tree(&path(OURS))?;
         self.place.target.rename(&path(REAL), &path(PROGRAM))
     }
 }
