@@ -215,3 +215,41 @@ impl Observed {
 fn quoted(lines: &[String]) -> String {
     lines.iter().flat_map(|line| ["\n  | ", line]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failure_is_kept_with_what_its_scripts_wrote() {
+        let mut observed = Observed::default();
+        let lines = [
+            ("processing: configure: base-files", true),
+            ("status: base-files: half-configured", true),
+            ("Setting up base-files (12.4) ...", false),
+            ("status: base-files: installed", true),
+            ("processing: configure: tool:amd64", true),
+            ("status: tool:amd64: half-configured", true),
+            ("tool: no such user", false),
+            (
+                "status: tool : error : installed tool package post-installation script subprocess returned error exit status 1",
+                true,
+            ),
+            (
+                "status: other : error : dependency problems - leaving unconfigured",
+                true,
+            ),
+        ];
+        for (line, for_programs) in lines {
+            assert_eq!(observed.take(line), for_programs, "{line}");
+        }
+        assert_eq!(observed.configured, BTreeSet::from(["base-files".to_owned()]));
+        assert_eq!(observed.all_failed, ["tool", "other"]);
+        let (package, reason, last_lines) = observed.failed.unwrap();
+        assert_eq!(
+            (&*package, last_lines),
+            ("tool", vec!["tool: no such user".to_owned()])
+        );
+        assert!(reason.ends_with("returned error exit status 1"), "{reason}");
+    }
+}

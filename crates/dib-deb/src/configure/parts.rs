@@ -136,3 +136,43 @@ fn path(name: &str) -> TargetPath {
         .parse()
         .expect("names of packages have no part that climbs")
 }
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8Path;
+
+    use super::*;
+    use crate::dpkg_database::{add_to_status, create, write_list};
+
+    #[test]
+    fn what_makes_an_initramfs_comes_first_and_kernels_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = TargetRoot::open(Utf8Path::from_path(directory.path()).unwrap()).unwrap();
+        create(&target).unwrap();
+        assert_eq!(Parts::find(&target).unwrap(), Parts::default());
+        let packages = [
+            ("awk", "Provides: the-awk\n", "/usr/bin/awk"),
+            ("base", "Essential: yes\nPre-Depends: the-awk\n", "/etc/base"),
+            (
+                "hooks",
+                "Depends: shell (>= 1) | other-shell, lib\n",
+                "/usr/share/initramfs-tools/hooks/x",
+            ),
+            ("image", "Depends: hooks, tools\n", "/boot/vmlinuz-6.1"),
+            ("lib", "Multi-Arch: same\n", "/usr/lib/lib.so"),
+            ("shell", "", "/bin/shell"),
+            ("tools", "", "/usr/bin/tools"),
+            ("unrelated", "Depends: lib\n", "/usr/bin/unrelated"),
+        ];
+        let stanzas = packages.map(|(name, more, path)| {
+            let database_name = if name == "lib" { "lib:all" } else { name };
+            write_list(&target, database_name, &[path.as_bytes().to_vec()]).unwrap();
+            let status = if name == "shell" { "installed" } else { "unpacked" };
+            format!("Package: {name}\nStatus: install ok {status}\nArchitecture: all\nVersion: 1\n{more}")
+        });
+        add_to_status(&target, stanzas).unwrap();
+        let parts = Parts::find(&target).unwrap();
+        assert_eq!(parts.first, ["awk", "base", "hooks", "lib:all"]);
+        assert_eq!(parts.kernels, ["image", "tools"]);
+    }
+}
