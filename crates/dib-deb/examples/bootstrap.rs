@@ -1,6 +1,8 @@
 //! Installs packages into a directory, from the host's configured mirror: `bootstrap CACHE DIRECTORY [PACKAGE…]`.
 //!
-//! The directory gets a tmpfs in the sandbox, unless `TMPFS=0`. With `TAR` set to a file, the tree is kept there.
+//! The directory gets a tmpfs in the sandbox, unless `TMPFS=0`. With `TAR` set to a file, the tree is kept there. With
+//! `RELEASE` set, that release comes from the host's mirrors instead of the host's own. With `EXPIRED=1`, a mirror that
+//! is out of date will do.
 #![expect(clippy::print_stderr, reason = "an example to try by hand")]
 
 use std::error::Error;
@@ -66,12 +68,21 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let cache = Cache::open(cache.as_str().into())?;
     let host = host_release("/etc/os-release".into())?;
     let trusted = host_keyrings("/etc/apt".into(), "/usr/share/keyrings".into());
-    let sources = distribution_sources(&host_sources("/etc/apt".into())?, &host);
+    let mut sources = distribution_sources(&host_sources("/etc/apt".into())?, &host);
+    if let Ok(release) = std::env::var("RELEASE") {
+        for suite in sources.iter_mut().flat_map(|source| &mut source.suites) {
+            *suite = suite.replacen(&host.codename, &release, 1);
+        }
+    }
     let mut suites = Vec::new();
     for source in &sources {
         suites.extend(SuiteSource::of(source, &source_keyring(source, &trusted)?, arch));
     }
-    let archive = Archive::fetch(&cache, &suites, arch, Expiry::CheckedAt(jiff::Timestamp::now()))?;
+    let expiry = match std::env::var("EXPIRED").as_deref() {
+        Ok("1") => Expiry::Ignored,
+        _ => Expiry::CheckedAt(jiff::Timestamp::now()),
+    };
+    let archive = Archive::fetch(&cache, &suites, arch, expiry)?;
     let bootstrap = bootstrap_set(&archive, &[])?;
     reached(&format!(
         "indexes verified, {} packages to begin with",
