@@ -9,12 +9,13 @@ use crate::error::CacheError;
 use crate::http::Http;
 use crate::key::CacheKey;
 use crate::lock::{self, Lock};
-use crate::progress::{Progress, Silent};
+use crate::progress::{Progress, Silent, WithoutTransfers};
 use crate::store::Store;
 
 /// A directory of downloaded files that many processes and threads may use at once.
 ///
-/// Its calls block, and must not be made from within an asynchronous runtime.
+/// Its calls block, and must not be made from within an asynchronous runtime. A clone shares the connections.
+#[derive(Clone)]
 pub struct Cache {
     pub(crate) store: Store,
     pub(crate) offline: bool,
@@ -23,7 +24,7 @@ pub struct Cache {
     pub(crate) lock_wait: Duration,
     timeouts: Timeouts,
     proxies: Proxies,
-    http: OnceLock<Http>,
+    http: Arc<OnceLock<Http>>,
 }
 
 /// How long to wait for the network; there is no limit on a whole download.
@@ -90,7 +91,7 @@ impl Cache {
             lock_wait: Duration::from_secs(20 * 60),
             timeouts: Timeouts::default(),
             proxies: Proxies::default(),
-            http: OnceLock::new(),
+            http: Arc::default(),
         })
     }
 
@@ -106,6 +107,15 @@ impl Cache {
     pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self
+    }
+
+    /// Tells the same progress of waiting, further tries and warnings alone: for whoever shows many downloads as one.
+    #[must_use]
+    pub fn without_transfers_told(&self) -> Self {
+        Self {
+            progress: Arc::new(WithoutTransfers(Arc::clone(&self.progress))),
+            ..self.clone()
+        }
     }
 
     /// Waits up to `wait` for another process that fetches the same file (20 minutes unless set).

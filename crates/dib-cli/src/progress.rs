@@ -12,8 +12,10 @@ use std::error::Error as _;
 use std::io::{IsTerminal, Write as _};
 use std::sync::{Arc, Mutex};
 
-use dib_core::{BreakPoint, Entry, HookTiming, Observer, Phase, PhaseProfile, PlannedHook, RunError};
-use indicatif::{MultiProgress, ProgressDrawTarget};
+use dib_core::{
+    BreakPoint, Entry, HookTiming, Observer, Phase, PhaseProfile, PlannedHook, RunError, Work, WorkUnit,
+};
+use indicatif::{BinaryBytes, MultiProgress, ProgressDrawTarget};
 
 use crate::error::CliError;
 use crate::log::{self, ConsoleOptions, LogSink, Loudness, Screen, Stream};
@@ -153,8 +155,8 @@ impl Observer for Console {
         self.display.output(line);
     }
 
-    fn extracting(&self, archive: &str, read: u64, total: u64) {
-        self.display.extracting(archive, read, total);
+    fn working(&self, work: &Work<'_>) {
+        self.display.working(work);
     }
 
     fn hook_finished(&self, timing: &HookTiming) {
@@ -182,6 +184,38 @@ impl Observer for Console {
 
     fn resuming(&self) {
         self.display.resuming();
+    }
+}
+
+fn downloading(name: &str) -> String {
+    format!("downloading {name}")
+}
+
+fn waiting(name: &str, holder: &str) -> String {
+    format!("waiting for {holder}, which works on {name}")
+}
+
+fn trying_again(name: &str, attempt: u32, reason: &str) -> String {
+    format!("trying {name} again, attempt {attempt}: {reason}")
+}
+
+fn beginning(phase: Phase, hooks: usize) -> String {
+    format!(
+        "phase {phase}: {hooks} {}",
+        if hooks == 1 { "hook" } else { "hooks" }
+    )
+}
+
+fn running(hook: &PlannedHook) -> String {
+    format!("running {}.d/{} of {}", hook.phase, hook.name, hook.element)
+}
+
+/// Writes a number of what a work counts.
+fn counted(number: u64, unit: WorkUnit) -> String {
+    match unit {
+        WorkUnit::Bytes => BinaryBytes(number).to_string(),
+        WorkUnit::Packages if number == 1 => "1 package".to_owned(),
+        WorkUnit::Packages => format!("{number} packages"),
     }
 }
 

@@ -3,6 +3,7 @@
 mod caching;
 mod changing;
 mod reading;
+mod whole;
 
 use crate::journal::Actor;
 use crate::{Build, Effect, PlannedHook};

@@ -96,6 +96,18 @@ pub enum Effect {
         /// How many entries were left out because something is mounted where they belong.
         skipped_entries: u64,
     },
+    /// Packages were unpacked into the target.
+    Unpack {
+        /// Each as `name=version`, in the order in which they were unpacked.
+        packages: Vec<String>,
+        /// Those that dpkg had to unpack alone, each with the reason.
+        alone: Vec<String>,
+    },
+    /// The packages that had been unpacked were configured.
+    Configure {
+        /// How many.
+        packages: usize,
+    },
     /// A command ran in the target.
     Run {
         /// The program and its arguments.
@@ -148,6 +160,19 @@ impl fmt::Display for Effect {
                 }
                 formatter.write_str(")")
             }
+            Self::Unpack { packages, alone } => {
+                write!(
+                    formatter,
+                    "unpack {} packages: {}",
+                    packages.len(),
+                    packages.join(" ")
+                )?;
+                if !alone.is_empty() {
+                    write!(formatter, "; by dpkg, alone: {}", alone.join(", "))?;
+                }
+                Ok(())
+            }
+            Self::Configure { packages } => write!(formatter, "configure {packages} packages"),
             Self::Run { argv, status } => write!(formatter, "run {} ({status})", argv.join(" ")),
             Self::Nothing { reason } => write!(formatter, "nothing to do: {reason}"),
         }

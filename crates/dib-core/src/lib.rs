@@ -41,7 +41,7 @@ pub use error::HookError;
 pub use hook::{Hook, HookFn, HookName};
 pub use journal::{Effect, Entry, Journal};
 pub use machine::{Machine, SandboxMachine};
-pub use observer::{HookTiming, Observer, PhaseProfile};
+pub use observer::{HookTiming, Observer, PhaseProfile, Work, WorkUnit};
 pub use phase::Phase;
 pub use plan::{Plan, PlanError, PlannedHook, PlannedPackage};
 pub use registry::{DuplicateElement, Registry};

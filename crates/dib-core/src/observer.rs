@@ -38,6 +38,28 @@ impl PhaseProfile {
     }
 }
 
+/// How far a hook has come with something that takes its time; it ends with its hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work<'w> {
+    /// What is being done, such as `extracting root.tar.xz`; one name is one work.
+    pub name: &'w str,
+    /// How much of it is done.
+    pub done: u64,
+    /// How much there is to do.
+    pub total: u64,
+    /// What is counted.
+    pub unit: WorkUnit,
+}
+
+/// What is counted of a work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkUnit {
+    /// Bytes.
+    Bytes,
+    /// Packages.
+    Packages,
+}
+
 /// Watches a build; a terminal's progress lines and a log are two of them.
 ///
 /// Each method does nothing unless it is overridden.
@@ -57,9 +79,9 @@ pub trait Observer: Sync {
         let _ = line;
     }
 
-    /// An archive is being extracted: so many of its bytes have been read.
-    fn extracting(&self, archive: &str, read: u64, total: u64) {
-        let _ = (archive, read, total);
+    /// A hook has come so far with something that takes its time. Calls come from several threads at once.
+    fn working(&self, work: &Work<'_>) {
+        let _ = work;
     }
 
     /// A hook ended well.

@@ -4,25 +4,29 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use dib_core::{BreakPoint, HookTiming, Observer, Phase, PhaseProfile, PlannedHook};
-use indicatif::BinaryBytes;
+use dib_core::{BreakPoint, HookTiming, Observer, Phase, PhaseProfile, PlannedHook, Work, WorkUnit};
 
 use super::throttle::Throttle;
-use super::{Display, plain_text, profile};
+use super::{Display, beginning, counted, downloading, plain_text, profile, running, trying_again, waiting};
 use crate::log::LogSink;
 
 /// Shows a build as lines.
 pub(crate) struct LogProgress {
     sink: Arc<LogSink>,
-    works: Mutex<BTreeMap<String, Work>>,
+    works: Mutex<BTreeMap<String, Told>>,
     clock: fn() -> Instant,
 }
 
-/// Something that works through bytes.
-struct Work {
+/// Something that is worked through.
+struct Told {
     done: u64,
     total: u64,
+    unit: WorkUnit,
+    /// Whether it ends with the hook that runs.
+    is_of_hook: bool,
     began: Instant,
+    /// When all of it was done.
+    completed: Option<Instant>,
     throttle: Throttle,
 }
 
@@ -35,40 +39,50 @@ impl LogProgress {
         }
     }
 
-    fn works(&self) -> MutexGuard<'_, BTreeMap<String, Work>> {
+    fn works(&self) -> MutexGuard<'_, BTreeMap<String, Told>> {
         self.works.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins with a work, unless it is under way.
-    fn begin(&self, title: &str, done: u64, total: u64) {
+    fn begin(&self, work: &Work<'_>, is_of_hook: bool) {
         let mut works = self.works();
-        if works.contains_key(title) {
+        if works.contains_key(work.name) {
             return;
         }
         let began = (self.clock)();
         works.insert(
-            title.to_owned(),
-            Work {
-                done,
-                total,
+            work.name.to_owned(),
+            Told {
+                done: work.done,
+                total: work.total,
+                unit: work.unit,
+                is_of_hook,
                 began,
+                completed: None,
                 throttle: Throttle::started_at(began),
             },
         );
-        match total {
-            0 => self.sink.detail(title),
-            total => self.sink.detail(&format!("{title}: {}", BinaryBytes(total))),
+        match work.total {
+            0 => self.sink.detail(work.name),
+            total => self
+                .sink
+                .detail(&format!("{}: {}", work.name, counted(total, work.unit))),
         }
     }
 
-    fn advance(&self, title: &str, how_far: impl FnOnce(&Work) -> (u64, u64)) {
+    fn advance(&self, title: &str, how_far: impl FnOnce(&Told) -> (u64, u64)) {
         let mut works = self.works();
         let Some(work) = works.get_mut(title) else { return };
         (work.done, work.total) = how_far(work);
-        if !work.throttle.passes(work.done, work.total, (self.clock)()) || work.done == work.total {
+        let now = (self.clock)();
+        if work.done == work.total {
+            work.completed.get_or_insert(now);
             return;
         }
-        let done = BinaryBytes(work.done);
+        if !work.throttle.passes(work.done, work.total, now) {
+            return;
+        }
+        let done = counted(work.done, work.unit);
         match work.done.saturating_mul(100).checked_div(work.total) {
             Some(percent) => self.sink.detail(&format!("{title}: {percent} % ({done})")),
             None => self.sink.detail(&format!("{title}: {done}")),
@@ -80,26 +94,30 @@ impl LogProgress {
             match work.done {
                 0 => self.sink.detail(&format!("{title}: done")),
                 done => {
-                    let seconds = (self.clock)().duration_since(work.began).as_secs_f64();
+                    let end = work.completed.unwrap_or_else(self.clock);
+                    let seconds = end.duration_since(work.began).as_secs_f64();
+                    let done = counted(done, work.unit);
                     self.sink
-                        .detail(&format!("{title}: done, {} in {seconds:.1} s", BinaryBytes(done)));
+                        .detail(&format!("{title}: done, {done} in {seconds:.1} s"));
                 }
             }
         }
     }
 }
 
-fn download(name: &str) -> String {
-    format!("downloading {name}")
-}
-
-fn extraction(archive: &str) -> String {
-    format!("extracting {archive}")
+/// A work that counts bytes.
+fn of_bytes(name: &str, done: u64, total: u64) -> Work<'_> {
+    Work {
+        name,
+        done,
+        total,
+        unit: WorkUnit::Bytes,
+    }
 }
 
 impl Display for LogProgress {
     fn step_advanced(&self, name: &str, done: u64, total: u64) {
-        self.begin(name, done, total);
+        self.begin(&of_bytes(name, done, total), false);
         self.advance(name, |_| (done, total));
     }
 
@@ -113,38 +131,31 @@ impl Display for LogProgress {
 impl Observer for LogProgress {
     fn phase_started(&self, phase: Phase, hooks: usize) {
         if hooks > 0 {
-            self.sink.detail(&format!(
-                "phase {phase}: {hooks} {}",
-                if hooks == 1 { "hook" } else { "hooks" }
-            ));
+            self.sink.detail(&beginning(phase, hooks));
         }
     }
 
     fn hook_started(&self, hook: &PlannedHook) {
-        self.sink.detail(&format!(
-            "running {}.d/{} of {}",
-            hook.phase, hook.name, hook.element
-        ));
+        self.sink.detail(&running(hook));
     }
 
     fn output(&self, line: &str) {
         self.sink.detail(&plain_text(line));
     }
 
-    fn extracting(&self, archive: &str, read: u64, total: u64) {
-        let title = extraction(archive);
-        self.begin(&title, read, total);
-        self.advance(&title, |_| (read, total));
+    fn working(&self, work: &Work<'_>) {
+        self.begin(work, true);
+        self.advance(work.name, |_| (work.done, work.total));
     }
 
     fn hook_finished(&self, _timing: &HookTiming) {
-        let extractions: Vec<_> = self
+        let ended: Vec<_> = self
             .works()
-            .keys()
-            .filter(|title| title.starts_with("extracting "))
-            .cloned()
+            .iter()
+            .filter(|(_, work)| work.is_of_hook)
+            .map(|(title, _)| title.clone())
             .collect();
-        for title in extractions {
+        for title in ended {
             self.end(&title);
         }
     }
@@ -164,28 +175,26 @@ impl Observer for LogProgress {
 
 impl dib_cache::Progress for LogProgress {
     fn started(&self, name: &str, total: Option<u64>, resumed_at: u64) {
-        let title = download(name);
+        let title = downloading(name);
         // A retry starts anew.
         self.works().remove(&title);
-        self.begin(&title, resumed_at, total.unwrap_or(0));
+        self.begin(&of_bytes(&title, resumed_at, total.unwrap_or(0)), false);
     }
 
     fn advanced(&self, name: &str, bytes: u64) {
-        self.advance(&download(name), |work| (work.done + bytes, work.total));
+        self.advance(&downloading(name), |work| (work.done + bytes, work.total));
     }
 
     fn finished(&self, name: &str) {
-        self.end(&download(name));
+        self.end(&downloading(name));
     }
 
     fn waiting_for_lock(&self, name: &str, holder: &str) {
-        self.sink
-            .line(&format!("waiting for {holder}, which works on {name}"));
+        self.sink.line(&waiting(name, holder));
     }
 
     fn retrying(&self, name: &str, attempt: u32, reason: &str) {
-        self.sink
-            .line(&format!("trying {name} again, attempt {attempt}: {reason}"));
+        self.sink.line(&trying_again(name, attempt, reason));
     }
 
     fn warning(&self, message: &str) {
@@ -244,7 +253,7 @@ mod tests {
                 "downloading root.tar.xz: 72 % (72.00 MiB)",
                 "downloading root.tar.xz: 80 % (80.00 MiB)",
                 "downloading root.tar.xz: 92 % (92.00 MiB)",
-                "downloading root.tar.xz: done, 100.00 MiB in 26.0 s",
+                "downloading root.tar.xz: done, 100.00 MiB in 25.0 s",
             ],
         );
     }
@@ -290,9 +299,18 @@ mod tests {
             |progress| {
                 progress.phase_started(Phase::Root, 1);
                 progress.hook_started(&hook);
-                progress.extracting("root.tar.gz", 0, 4096);
+                progress.working(&of_bytes("extracting root.tar.gz", 0, 4096));
                 progress.output("0%\r100%");
-                progress.extracting("root.tar.gz", 4096, 4096);
+                progress.working(&of_bytes("extracting root.tar.gz", 4096, 4096));
+                let packages = |done| Work {
+                    name: "configuring packages",
+                    done,
+                    total: 200,
+                    unit: WorkUnit::Packages,
+                };
+                (0..=200)
+                    .step_by(50)
+                    .for_each(|done| progress.working(&packages(done)));
                 progress.hook_finished(&timing);
                 progress.phase_finished(&PhaseProfile {
                     phase: Phase::Root,
@@ -306,7 +324,12 @@ mod tests {
                 "running root.d/10-cache of ubuntu",
                 "extracting root.tar.gz: 4.00 KiB",
                 "100%",
-                "extracting root.tar.gz: done, 4.00 KiB in 3.0 s",
+                "configuring packages: 200 packages",
+                "configuring packages: 25 % (50 packages)",
+                "configuring packages: 50 % (100 packages)",
+                "configuring packages: 75 % (150 packages)",
+                "configuring packages: done, 200 packages in 5.0 s",
+                "extracting root.tar.gz: done, 4.00 KiB in 2.0 s",
                 "phase root took 1.0 s",
                 "     1.000 s  10-cache  ubuntu",
             ],

@@ -1,19 +1,21 @@
 //! A build as progress lines on a terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dib_core::{BreakPoint, HookTiming, Observer, Phase, PhaseProfile, PlannedHook};
+use dib_core::{BreakPoint, HookTiming, Observer, Phase, PhaseProfile, PlannedHook, Work, WorkUnit};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Display, draw_target, plain_text, profile};
+use super::{
+    Display, beginning, downloading, draw_target, plain_text, profile, running, trying_again, waiting,
+};
 use crate::log::{LogSink, Stream};
 
 /// How often a line is drawn anew although nothing happened, so that its time goes on.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Shows a build as one line for its phase, with the running hook, and one for each work on bytes below.
+/// Shows a build as one line for its phase, with the running hook, and one for each work below.
 pub(crate) struct TerminalProgress {
     bars: MultiProgress,
     stream: Stream,
@@ -26,6 +28,8 @@ struct Lines {
     phase: Option<ProgressBar>,
     hook: String,
     works: BTreeMap<String, ProgressBar>,
+    /// Which of them end with the hook that runs.
+    of_hook: BTreeSet<String>,
 }
 
 impl TerminalProgress {
@@ -43,7 +47,7 @@ impl TerminalProgress {
     }
 
     /// Returns the line of a work, a new one where there is none.
-    fn work(&self, title: &str, total: u64) -> ProgressBar {
+    fn work(&self, title: &str, total: u64, unit: WorkUnit) -> ProgressBar {
         let mut lines = self.lines();
         let bar = lines.works.entry(title.to_owned()).or_insert_with(|| {
             self.sink.detail(title);
@@ -55,9 +59,12 @@ impl TerminalProgress {
         });
         if total > 0 && bar.length() != Some(total) {
             bar.set_length(total);
-            bar.set_style(style(
-                "{wide_msg}  [{bar:12}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
-            ));
+            bar.set_style(style(match unit {
+                WorkUnit::Bytes => {
+                    "{wide_msg}  [{bar:12}] {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"
+                }
+                WorkUnit::Packages => "{wide_msg}  [{bar:12}] {pos}/{len}  {eta} left",
+            }));
         }
         bar.clone()
     }
@@ -77,13 +84,9 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
-fn download(name: &str) -> String {
-    format!("downloading {name}")
-}
-
 impl Display for TerminalProgress {
     fn step_advanced(&self, name: &str, done: u64, total: u64) {
-        self.work(name, total).set_position(done);
+        self.work(name, total, WorkUnit::Bytes).set_position(done);
     }
 
     fn step_finished(&self, name: &str) {
@@ -103,7 +106,7 @@ impl Observer for TerminalProgress {
         if hooks == 0 {
             return;
         }
-        self.sink.detail(&format!("phase {phase}: {hooks} hooks"));
+        self.sink.detail(&beginning(phase, hooks));
         let hooks = u64::try_from(hooks).unwrap_or(u64::MAX);
         let bar = self.bars.insert(0, ProgressBar::new(hooks));
         bar.set_style(style("{prefix}  {pos}/{len}  {elapsed}  {wide_msg}"));
@@ -113,10 +116,7 @@ impl Observer for TerminalProgress {
     }
 
     fn hook_started(&self, hook: &PlannedHook) {
-        self.sink.detail(&format!(
-            "running {}.d/{} of {}",
-            hook.phase, hook.name, hook.element
-        ));
+        self.sink.detail(&running(hook));
         let mut lines = self.lines();
         hook.name.as_str().clone_into(&mut lines.hook);
         if let Some(bar) = &lines.phase {
@@ -135,20 +135,18 @@ impl Observer for TerminalProgress {
         }
     }
 
-    fn extracting(&self, archive: &str, read: u64, total: u64) {
-        self.work(&format!("extracting {archive}"), total)
-            .set_position(read);
+    fn working(&self, work: &Work<'_>) {
+        self.work(work.name, work.total, work.unit)
+            .set_position(work.done);
+        let mut lines = self.lines();
+        if !lines.of_hook.contains(work.name) {
+            lines.of_hook.insert(work.name.to_owned());
+        }
     }
 
     fn hook_finished(&self, _timing: &HookTiming) {
-        let extractions: Vec<_> = self
-            .lines()
-            .works
-            .keys()
-            .filter(|title| title.starts_with("extracting "))
-            .cloned()
-            .collect();
-        for title in extractions {
+        let ended = std::mem::take(&mut self.lines().of_hook);
+        for title in ended {
             self.end_work(&title);
         }
         if let Some(bar) = &self.lines().phase {
@@ -179,7 +177,7 @@ impl Observer for TerminalProgress {
 
 impl dib_cache::Progress for TerminalProgress {
     fn started(&self, name: &str, total: Option<u64>, resumed_at: u64) {
-        let bar = self.work(&download(name), total.unwrap_or(0));
+        let bar = self.work(&downloading(name), total.unwrap_or(0), WorkUnit::Bytes);
         if total.is_none() {
             bar.set_style(style("{wide_msg}  {bytes}  {bytes_per_sec}"));
         }
@@ -189,21 +187,19 @@ impl dib_cache::Progress for TerminalProgress {
     }
 
     fn advanced(&self, name: &str, bytes: u64) {
-        self.work(&download(name), 0).inc(bytes);
+        self.work(&downloading(name), 0, WorkUnit::Bytes).inc(bytes);
     }
 
     fn finished(&self, name: &str) {
-        self.end_work(&download(name));
+        self.end_work(&downloading(name));
     }
 
     fn waiting_for_lock(&self, name: &str, holder: &str) {
-        self.sink
-            .line(&format!("waiting for {holder}, which works on {name}"));
+        self.sink.line(&waiting(name, holder));
     }
 
     fn retrying(&self, name: &str, attempt: u32, reason: &str) {
-        self.sink
-            .line(&format!("trying {name} again, attempt {attempt}: {reason}"));
+        self.sink.line(&trying_again(name, attempt, reason));
     }
 
     fn warning(&self, message: &str) {

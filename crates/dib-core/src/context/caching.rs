@@ -10,7 +10,7 @@ use dib_archive::ArchiveFormat;
 use dib_cache::{Download, Origin as FileOrigin, SumsDownload, VerifiedFile, VerifiedSums};
 
 use super::HookContext;
-use crate::{Effect, HookError};
+use crate::{Effect, HookError, Work, WorkUnit};
 
 /// As long as the seed waits for another build's download.
 const LOCK_WAIT: Duration = Duration::from_secs(20 * 60);
@@ -112,7 +112,15 @@ impl HookContext<'_> {
         };
         let total = file.metadata().map_or(0, |metadata| metadata.len());
         let observer = self.build.observer;
-        let progress = |read: u64| observer.extracting(name, read, total);
+        let work = format!("extracting {name}");
+        let progress = |read: u64| {
+            observer.working(&Work {
+                name: &work,
+                done: read,
+                total,
+                unit: WorkUnit::Bytes,
+            });
+        };
         let format = ArchiveFormat::detect(file).map_err(failed)?;
         let extracted = dib_archive::extract(file, format, self.build.target, &progress).map_err(failed)?;
         self.record(Effect::Extract {

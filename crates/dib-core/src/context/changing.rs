@@ -162,7 +162,7 @@ impl HookContext<'_> {
 }
 
 /// The environment that commands in the target get.
-fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> {
+pub(super) fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> {
     const PROXIES: [&str; 8] = [
         "http_proxy",
         "https_proxy",
