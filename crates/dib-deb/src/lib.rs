@@ -16,11 +16,13 @@
 //! - [`transaction`]: many packages into the target, while they download.
 //! - [`mod@resolve`]: which packages a list of names comes to, by apt in the target.
 //! - [`mod@configure`]: dpkg configures them.
+//! - [`current_lists`]: whether lists and packages are those of this very build.
 //! - [`progress`]: what is told meanwhile.
 
 pub mod archive;
 pub mod bootstrap;
 pub mod configure;
+pub mod current_lists;
 pub mod deb_file;
 pub mod keys;
 pub mod package;
