@@ -64,6 +64,9 @@ pub enum HookError {
         /// What was expected.
         expected: String,
     },
+    /// A crate that the hook had work for it failed, such as `dib-deb`.
+    #[error(transparent)]
+    Foreign(Box<dyn Error + Send + Sync>),
     /// Something else, in the hook's own words.
     #[error("{message}")]
     Other {
@@ -103,6 +106,12 @@ impl Error for Hinted {
 }
 
 impl HookError {
+    /// Takes the error of another crate that did the hook's work; it reads as that error does.
+    #[must_use]
+    pub fn foreign(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Foreign(Box::new(error))
+    }
+
     /// States what is wrong in the hook's own words.
     #[must_use]
     pub fn other(message: impl Into<String>) -> Self {

@@ -96,6 +96,13 @@ pub enum Effect {
         /// How many entries were left out because something is mounted where they belong.
         skipped_entries: u64,
     },
+    /// Whatever in the target was changed later than a time got that time.
+    ClampTimes {
+        /// The time in seconds since 1970.
+        latest: i64,
+        /// How many files, directories and links there were.
+        entries: usize,
+    },
     /// Packages were unpacked into the target.
     Unpack {
         /// Each as `name=version`, in the order in which they were unpacked.
@@ -159,6 +166,9 @@ impl fmt::Display for Effect {
                     write!(formatter, ", {skipped_entries} entries below mounts left out")?;
                 }
                 formatter.write_str(")")
+            }
+            Self::ClampTimes { latest, entries } => {
+                write!(formatter, "clamp the times of {entries} entries to {latest}")
             }
             Self::Unpack { packages, alone } => {
                 write!(

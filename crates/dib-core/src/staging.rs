@@ -16,6 +16,8 @@ const RESOLVER_ASIDE: &str = "/etc/resolv.conf.ORIG";
 /// Takes the steps that come before a phase.
 pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
     match phase {
+        // It is needed at the end, but a mistake in it shows at once.
+        Phase::Root => step(build, "read SOURCE_DATE_EPOCH", |ctx| latest_time(ctx).map(drop)),
         Phase::PreFinalise => step(build, "mount kernel file systems", mount_kernel_file_systems),
         _ => Ok(()),
     }
@@ -35,7 +37,8 @@ pub(crate) fn after(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
         Phase::Cleanup => {
             step(build, "unmount", unmount_all)?;
             step(build, "put the resolver file back", put_resolver_back)?;
-            step(build, "tidy the tree", tidy)
+            step(build, "tidy the tree", tidy)?;
+            step(build, "clamp times", clamp_times)
         }
         _ => Ok(()),
     }
@@ -65,13 +68,7 @@ fn is_empty(build: &Build<'_>) -> Result<bool, RunError> {
 }
 
 fn mount_kernel_file_systems(ctx: &HookContext<'_>) -> Result<(), HookError> {
-    ctx.build()
-        .machine
-        .mount_kernel_file_systems(ctx.build().target)?;
-    ctx.record(Effect::Mount {
-        what: "mount /proc, /sys and /dev".to_owned(),
-    });
-    Ok(())
+    ctx.mount_kernel_file_systems()
 }
 
 fn unmount_all(ctx: &HookContext<'_>) -> Result<(), HookError> {
@@ -116,6 +113,32 @@ fn tidy(ctx: &HookContext<'_>) -> Result<(), HookError> {
     }
     for log in ctx.files_below("/root")?.iter().filter(|path| is_log(path)) {
         ctx.remove(log)?;
+    }
+    Ok(())
+}
+
+/// The variable by which the makers of reproducible builds agree on a time, in seconds since 1970:
+/// <https://reproducible-builds.org/specs/source-date-epoch/>.
+const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+/// Returns the time after which nothing in the tree may have been changed, when there is one.
+fn latest_time(ctx: &HookContext<'_>) -> Result<Option<i64>, HookError> {
+    let Some(text) = ctx.variable(SOURCE_DATE_EPOCH) else {
+        return Ok(None);
+    };
+    let latest = text.parse().map_err(|_| HookError::Variable {
+        name: SOURCE_DATE_EPOCH.to_owned(),
+        value: text.to_owned(),
+        expected: "a time in seconds since 1970 is needed".to_owned(),
+    })?;
+    Ok(Some(latest))
+}
+
+/// Lets nothing in the tree be later than `SOURCE_DATE_EPOCH`, when that is set.
+fn clamp_times(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    if let Some(latest) = latest_time(ctx)? {
+        let entries = ctx.build().target.clamp_times(latest)?;
+        ctx.record(Effect::ClampTimes { latest, entries });
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod error;
 mod metadata;
 mod remove;
 mod resolve;
+mod times;
 mod walk;
 mod write;
 

@@ -46,6 +46,12 @@ const RULES: &[Rule] = &[
         may_use: &["dib-core", "dib-cache", "dib-sys"],
         tests_may_use: &[],
     },
+    // The element ubuntu-minimal is made on the element debootstrap.
+    Rule {
+        package: "dib-elements-ubuntu",
+        may_use: &["dib-core", "dib-deb", "dib-elements-debian"],
+        tests_may_use: &["dib-testing"],
+    },
     Rule {
         package: "dib-elements-*",
         may_use: &["dib-core", "dib-deb"],
@@ -53,7 +59,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         package: "dib-cli",
-        may_use: &["dib-cache", "dib-core", "dib-elements-*", "dib-image", "dib-sys"],
+        may_use: &["dib-cache", "dib-core", "dib-deb", "dib-elements-*", "dib-image", "dib-sys"],
         tests_may_use: &["dib-testing"],
     },
     Rule {

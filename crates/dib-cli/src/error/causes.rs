@@ -97,9 +97,54 @@ fn hook_kind(error: &HookError) -> (ErrorKind, Option<String>) {
         }
         HookError::Extract { .. } | HookError::Host { .. } => (ErrorKind::InputOutput, None),
         HookError::Unset { .. } | HookError::Variable { .. } => (ErrorKind::Configuration, None),
+        HookError::Foreign(error) => foreign_kind(error.as_ref()),
         HookError::Hinted(hinted) => (hook_kind(hinted.error()).0, error.hint().map(str::to_owned)),
         _ => (ErrorKind::Build, None),
     }
+}
+
+/// Looks for what is known of the causes of another crate's error.
+fn foreign_kind(error: &(dyn Error + 'static)) -> (ErrorKind, Option<String>) {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<CacheError>() {
+            let (kind, hint) = cache_kind(error);
+            return (kind, hint.map(str::to_owned));
+        }
+        if let Some(kind) = packages_kind(error) {
+            return (kind, None);
+        }
+        cause = error.source();
+    }
+    (ErrorKind::Build, None)
+}
+
+/// Returns the kind of an error of `dib-deb` that is not known by its causes.
+fn packages_kind(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
+    use dib_deb::{ArchiveError, BootstrapError, KeysError, ReleaseError, SourcesError, UnpackError};
+
+    if let Some(error) = error.downcast_ref::<ReleaseError>() {
+        return match error {
+            ReleaseError::Fetch { .. } => None,
+            ReleaseError::NoRelease { .. } => Some(ErrorKind::MissingInput),
+            ReleaseError::Flat { .. } | ReleaseError::Name { .. } => Some(ErrorKind::Configuration),
+            _ => Some(ErrorKind::BadData),
+        };
+    }
+    if let Some(error) = error.downcast_ref::<ArchiveError>() {
+        return match error {
+            ArchiveError::Fetch { .. } | ArchiveError::Release(_) => None,
+            ArchiveError::NoComponent { .. } | ArchiveError::NoArchitecture { .. } => {
+                Some(ErrorKind::Configuration)
+            }
+            _ => Some(ErrorKind::BadData),
+        };
+    }
+    if error.is::<BootstrapError>() || error.is::<SourcesError>() || error.is::<KeysError>() {
+        return Some(ErrorKind::Configuration);
+    }
+    // What the kernel refused is no fault of the package.
+    (error.is::<UnpackError>() && kernel_error(error).is_none()).then_some(ErrorKind::BadData)
 }
 
 fn cache_kind(error: &CacheError) -> (ErrorKind, Option<&'static str>) {

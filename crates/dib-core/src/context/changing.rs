@@ -127,10 +127,26 @@ impl HookContext<'_> {
         Ok(())
     }
 
+    /// Mounts `/proc`, `/sys` and `/dev` for commands in the target, unless they are there. The build itself does so after
+    /// the phase `root`, and unmounts them again.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn mount_kernel_file_systems(&self) -> Result<(), HookError> {
+        if self.is_mounted("/proc")? {
+            return Ok(());
+        }
+        self.build.machine.mount_kernel_file_systems(self.build.target)?;
+        self.record(Effect::Mount {
+            what: "mount /proc, /sys and /dev".to_owned(),
+        });
+        Ok(())
+    }
+
     /// Runs a command in the target, its output going to the build's log.
     ///
     /// The command gets a clean environment: the usual `PATH`, `HOME=/root`, `LC_ALL=C`, the build's and the
-    /// elements' variables, the user's `DIB_…` and proxy variables, and `more`.
+    /// elements' variables, the user's `DIB_…` and proxy variables, `SOURCE_DATE_EPOCH`, and `more`.
     ///
     /// # Errors
     /// When it can't be started or fails.
@@ -163,7 +179,9 @@ impl HookContext<'_> {
 
 /// The environment that commands in the target get.
 pub(super) fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> {
-    const PROXIES: [&str; 8] = [
+    /// Those that programs other than DIB's know.
+    const KNOWN: [&str; 9] = [
+        "SOURCE_DATE_EPOCH",
         "http_proxy",
         "https_proxy",
         "ftp_proxy",
@@ -176,7 +194,7 @@ pub(super) fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> 
     let wanted = |name: &str, origin: &Origin| {
         *origin != Origin::User
             || name.starts_with("DIB_")
-            || PROXIES.contains(&name)
+            || KNOWN.contains(&name)
             || build.plan.declares(name)
     };
     let mut environment: BTreeMap<String, String> = build

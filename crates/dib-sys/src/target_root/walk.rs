@@ -53,7 +53,7 @@ impl TargetRoot {
         walk_directory(&directory, path, visit).map(|_| ())
     }
 
-    fn open_listing(&self, path: &TargetPath) -> Result<OwnedFd, TargetError> {
+    pub(super) fn open_listing(&self, path: &TargetPath) -> Result<OwnedFd, TargetError> {
         self.resolve(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY)
             .map_err(|errno| failed("list", path, errno))
     }
