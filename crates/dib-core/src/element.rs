@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Hook, HookFn, HookName, Phase, Variable};
+use crate::{Hook, HookFn, HookName, PackageMap, PackageRule, Phase, ServiceMap, Variable};
 
 /// An element's name, such as `ubuntu` or `openssh-server`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,7 +88,9 @@ pub struct Element {
     about: String,
     depends_on: Vec<ElementName>,
     provides: Vec<ElementName>,
-    packages: Vec<String>,
+    package_rules: Vec<PackageRule>,
+    package_map: Option<PackageMap>,
+    service_map: Option<ServiceMap>,
     variables: Vec<Variable>,
     hooks: Vec<Hook>,
 }
@@ -105,7 +107,9 @@ impl Element {
             about: String::new(),
             depends_on: Vec::new(),
             provides: Vec::new(),
-            packages: Vec::new(),
+            package_rules: Vec::new(),
+            package_map: None,
+            service_map: None,
             variables: Vec::new(),
             hooks: Vec::new(),
         }
@@ -140,11 +144,33 @@ impl Element {
         self
     }
 
-    /// Adds packages to install in the target, which an element that provides `package-installer` does: `dpkg` is one.
+    /// Adds packages to install in the target, which an element that provides `package-installer` does:
+    /// `package-installs` is one.
     #[must_use]
     pub fn packages(mut self, packages: &[&str]) -> Self {
-        self.packages
-            .extend(packages.iter().map(|package| (*package).to_owned()));
+        self.package_rules
+            .extend(packages.iter().map(|package| PackageRule::new(package)));
+        self
+    }
+
+    /// Adds a package to install or remove under certain circumstances.
+    #[must_use]
+    pub fn package_rule(mut self, rule: PackageRule) -> Self {
+        self.package_rules.push(rule);
+        self
+    }
+
+    /// Says what the element's names of packages stand for, instead of what was said before.
+    #[must_use]
+    pub fn package_map(mut self, map: PackageMap) -> Self {
+        self.package_map = Some(map);
+        self
+    }
+
+    /// Says what the element's names of services stand for, instead of what was said before.
+    #[must_use]
+    pub fn service_map(mut self, map: ServiceMap) -> Self {
+        self.service_map = Some(map);
         self
     }
 
@@ -161,10 +187,25 @@ impl Element {
     /// When `name` is not a hook's name.
     #[must_use]
     pub fn hook(mut self, phase: Phase, name: &str, function: HookFn) -> Self {
-        let name: HookName = name.parse().unwrap_or_else(|error| panic!("{error}"));
         self.hooks.push(Hook {
             phase,
-            name,
+            name: hook_name(name),
+            install_type: None,
+            function,
+        });
+        self
+    }
+
+    /// Adds a hook of the phase `install` that runs only where the element's install type is this.
+    ///
+    /// # Panics
+    /// When `name` is not a hook's name.
+    #[must_use]
+    pub fn hook_of_install_type(mut self, install_type: &str, name: &str, function: HookFn) -> Self {
+        self.hooks.push(Hook {
+            phase: Phase::Install,
+            name: hook_name(name),
+            install_type: Some(install_type.to_owned()),
             function,
         });
         self
@@ -200,10 +241,22 @@ impl Element {
         self.provides.iter().any(|provided| provided.as_str() == name)
     }
 
-    /// Returns the packages it wants installed.
+    /// Returns the packages it wants installed or removed.
     #[must_use]
-    pub fn package_names(&self) -> &[String] {
-        &self.packages
+    pub fn package_rules(&self) -> &[PackageRule] {
+        &self.package_rules
+    }
+
+    /// Returns what its names of packages stand for, where it says so.
+    #[must_use]
+    pub fn package_mapping(&self) -> Option<&PackageMap> {
+        self.package_map.as_ref()
+    }
+
+    /// Returns what its names of services stand for, where it says so.
+    #[must_use]
+    pub fn service_mapping(&self) -> Option<&ServiceMap> {
+        self.service_map.as_ref()
     }
 
     /// Returns the variables it reads.
@@ -220,5 +273,9 @@ impl Element {
 }
 
 fn element_name(name: &str) -> ElementName {
+    name.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn hook_name(name: &str) -> HookName {
     name.parse().unwrap_or_else(|error| panic!("{error}"))
 }

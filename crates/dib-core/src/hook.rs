@@ -16,6 +16,8 @@ pub struct Hook {
     pub phase: Phase,
     /// Its name, whose leading number places it within the phase.
     pub name: HookName,
+    /// The install type that the element must have for the hook to run, or `None` where any will do.
+    pub install_type: Option<String>,
     /// What it does.
     pub function: HookFn,
 }

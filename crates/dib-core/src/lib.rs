@@ -6,9 +6,9 @@
 //! through [`Observer`]. Nothing in here reads the environment: what the user wants comes as an [`ImageSpec`].
 //!
 //! In reading order:
-//! - [`phase`], [`hook`], [`element`], [`registry`]: what there is.
+//! - [`phase`], [`hook`], [`package`], [`package_map`], [`service_map`], [`element`], [`registry`]: what there is.
 //! - [`spec`], [`break_points`]: what the user wants.
-//! - [`variables`], [`plan`]: what will be done; pure.
+//! - [`variables`], [`install_type`], [`plan`]: what will be done; pure.
 //! - [`context`], [`error`], [`journal`]: what a hook sees, does and leaves behind.
 //! - [`machine`], [`build`], [`observer`], [`runner`], `staging`: doing it.
 
@@ -18,13 +18,17 @@ pub mod context;
 pub mod element;
 pub mod error;
 pub mod hook;
+pub mod install_type;
 pub mod journal;
 pub mod machine;
 pub mod observer;
+pub mod package;
+pub mod package_map;
 pub mod phase;
 pub mod plan;
 pub mod registry;
 pub mod runner;
+pub mod service_map;
 pub mod spec;
 mod staging;
 pub mod variables;
@@ -42,10 +46,13 @@ pub use hook::{Hook, HookFn, HookName};
 pub use journal::{Effect, Entry, Journal};
 pub use machine::{Machine, SandboxMachine};
 pub use observer::{HookTiming, Observer, PhaseProfile, Work, WorkUnit};
+pub use package::{Condition, PackageRule};
+pub use package_map::PackageMap;
 pub use phase::Phase;
-pub use plan::{Plan, PlanError, PlannedHook, PlannedPackage};
+pub use plan::{PackageAction, Plan, PlanError, PlannedHook, PlannedPackage};
 pub use registry::{DuplicateElement, Registry};
 pub use runner::RunError;
+pub use service_map::ServiceMap;
 pub use spec::{
     Arch, BaseElement, ChecksumKind, Compression, ExistingOutput, Freshness, ImageSpec, ImageType,
     OutputSpec, Workspace,

@@ -254,6 +254,20 @@ impl Arch {
             _ => Self::Amd64,
         }
     }
+
+    /// Returns whether it goes by that name, be it Debian's or the kernel's.
+    #[must_use]
+    pub fn is_called(self, name: &str) -> bool {
+        let of_kernel: &[&str] = match self {
+            Self::Amd64 => &["x86_64"],
+            Self::Arm64 => &["aarch64"],
+            Self::Armhf => &["armhfp", "armv7l"],
+            Self::I386 => &["i486", "i586", "i686", "x86"],
+            Self::Ppc64el => &["ppc64le"],
+            Self::Riscv64 | Self::S390x => &[],
+        };
+        self.name() == name || of_kernel.contains(&name)
+    }
 }
 
 /// A name that is not one of a known set.

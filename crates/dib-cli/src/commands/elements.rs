@@ -36,11 +36,7 @@ pub(super) fn show(registry: &Registry, name: &str) -> Result<String, CliError> 
         "provides",
         &single(element.provided().iter().map(ElementName::to_string)),
     );
-    section(
-        &mut text,
-        "packages",
-        &single(element.package_names().iter().cloned()),
-    );
+    section(&mut text, "packages", &rules(element));
     for phase in Phase::ALL {
         section(
             &mut text,
@@ -91,6 +87,13 @@ fn hooks_of(element: &Element, phase: Phase) -> impl Iterator<Item = String> {
         .collect();
     names.sort();
     names.into_iter().map(ToString::to_string)
+}
+
+fn rules(element: &Element) -> Vec<(String, String)> {
+    let rules = element.package_rules().iter();
+    rules
+        .map(|rule| (rule.name().to_owned(), rule.circumstances()))
+        .collect()
 }
 
 fn single(names: impl Iterator<Item = String>) -> Vec<(String, String)> {

@@ -4,9 +4,9 @@ use std::fmt;
 
 use dib_sys::command::without_password;
 
-use super::{Plan, PlannedHook};
-use crate::Phase;
+use super::{PackageAction, Plan, PlannedHook};
 use crate::variables::Origin;
+use crate::{ElementName, PackageRule, Phase};
 
 impl fmt::Display for Plan<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,15 +52,24 @@ fn width<'t>(texts: impl Iterator<Item = &'t str>) -> usize {
 
 impl Plan<'_> {
     fn write_packages(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.packages.is_empty() {
-            return Ok(());
-        }
-        writeln!(formatter, "packages")?;
         let width = width(self.packages.iter().map(|package| package.name.as_str()));
-        for package in &self.packages {
-            match &package.element {
-                Some(element) => writeln!(formatter, "  {:width$}  {element}", package.name)?,
-                None => writeln!(formatter, "  {:width$}  asked for", package.name)?,
+        for phase in PackageRule::PHASES {
+            for (action, heading) in [
+                (PackageAction::Install, "packages"),
+                (PackageAction::Uninstall, "packages removed"),
+            ] {
+                let packages: Vec<_> = self.packages_of(phase, action).collect();
+                if !packages.is_empty() {
+                    writeln!(formatter, "{heading} in phase {phase}")?;
+                }
+                for package in packages {
+                    let wanted_by = package.element.as_ref().map_or("asked for", ElementName::as_str);
+                    write!(formatter, "  {:width$}  {wanted_by}", package.name)?;
+                    if let Some(declared) = &package.declared_as {
+                        write!(formatter, " (declared as {declared})")?;
+                    }
+                    writeln!(formatter)?;
+                }
             }
         }
         Ok(())

@@ -1,3 +1,5 @@
+mod packages;
+
 use super::*;
 use crate::{Element, HookContext, HookError};
 
@@ -210,8 +212,9 @@ fn the_plan_prints_as_a_flat_list() {
       01-ccache  base
     phase install
       50-x  ubuntu
-    packages
+    packages in phase install
       openssh-server  ubuntu
+    packages in phase post-install
       vim             asked for
     variables
       ARCH=amd64  (set by the build)

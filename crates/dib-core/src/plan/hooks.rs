@@ -1,0 +1,64 @@
+//! Which hooks a build runs, and in which order.
+
+use std::fmt;
+
+use super::{PlanError, PlannedElement};
+use crate::install_type::install_type;
+use crate::{ElementName, HookFn, HookName, Phase, Variables};
+
+/// A hook of a build.
+#[derive(Clone)]
+pub struct PlannedHook {
+    /// The phase it runs in.
+    pub phase: Phase,
+    /// Its name.
+    pub name: HookName,
+    /// The element it comes from.
+    pub element: ElementName,
+    /// What it does.
+    pub function: HookFn,
+}
+
+impl fmt::Debug for PlannedHook {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.d/{} of {}", self.phase, self.name, self.element)
+    }
+}
+
+/// Works out the hooks in the order in which they run; those of an install type that their element doesn't have are
+/// none of them.
+pub(super) fn planned(
+    elements: &[PlannedElement<'_>],
+    variables: &Variables,
+) -> Result<Vec<PlannedHook>, PlanError> {
+    let mut hooks: Vec<PlannedHook> = elements
+        .iter()
+        .flat_map(|planned| planned.element.hooks().iter().map(|hook| (planned.element, hook)))
+        .filter(|(element, hook)| {
+            let wanted = hook.install_type.as_deref();
+            wanted.is_none_or(|wanted| wanted == install_type(element.name(), variables))
+        })
+        .map(|(element, hook)| PlannedHook {
+            phase: hook.phase,
+            name: hook.name.clone(),
+            element: element.name().clone(),
+            function: hook.function,
+        })
+        .collect();
+    hooks.sort_by(|left, right| {
+        left.phase
+            .cmp(&right.phase)
+            .then_with(|| left.name.cmp(&right.name))
+    });
+    for pair in hooks.windows(2) {
+        if pair[0].phase == pair[1].phase && pair[0].name == pair[1].name {
+            return Err(PlanError::DuplicateHook {
+                phase: pair[0].phase,
+                hook: pair[0].name.clone(),
+                first: pair[0].element.clone(),
+                second: pair[1].element.clone(),
+            });
+        }
+    }
+    Ok(hooks)
+}
