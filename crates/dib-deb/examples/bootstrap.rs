@@ -1,4 +1,5 @@
-//! Installs packages into a directory, from the host's configured mirror: `bootstrap CACHE DIRECTORY [PACKAGE…]`.
+//! Installs packages into a directory, from the host's configured mirror: `bootstrap CACHE DIRECTORY [PACKAGE…] [-- PACKAGE…]`.
+//! Those before `--` bring along what they recommend.
 //!
 //! The directory gets a tmpfs in the sandbox, unless `TMPFS=0`. With `TAR` set to a file, the tree is kept there. With
 //! `RELEASE` set, that release comes from the host's mirrors instead of the host's own. With `EXPIRED=1`, a mirror that
@@ -13,7 +14,7 @@ use camino::Utf8Path;
 use dib_cache::Cache;
 use dib_deb::sources::{distribution_sources, host_release, host_sources};
 use dib_deb::{
-    Archive, Expiry, Place, Progress, Recommends, SuiteSource, Transaction, bootstrap_set, configure,
+    Archive, Expiry, Place, Progress, Recommends, Stage, SuiteSource, Transaction, bootstrap_set, configure,
     host_keyrings, mark_automatic, noninteractive_environment, resolve, source_keyring,
 };
 use dib_sys::command::{Stdin, TargetCommand, run_in_target};
@@ -116,21 +117,16 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     archive.write_apt_lists(&target)?;
     reached("lists written");
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let packages = resolve(place, &archive, &bootstrap, &names, Recommends::LeftOut)?;
-    reached(&format!("apt chose {} packages", packages.len()));
-    transaction.unpack(&packages)?;
+    let mut parts = names.splitn(2, |name| *name == "--");
+    let stages = [Recommends::Installed, Recommends::LeftOut].map(|recommends| Stage {
+        names: parts.next().unwrap_or_default(),
+        recommends,
+    });
+    let resolution = resolve(place, &archive, &bootstrap, &stages)?;
+    reached(&format!("apt chose {} packages", resolution.packages.len()));
+    transaction.unpack(&resolution.packages)?;
     reached("all unpacked");
-    let is_asked_for = |package: &&dib_deb::PackageRecord| {
-        matches!(package.field("Priority"), Some("required" | "important"))
-            || names.contains(&package.name())
-            || bootstrap.iter().any(|other| other.name() == package.name())
-    };
-    let automatic: Vec<_> = packages
-        .iter()
-        .filter(|package| !is_asked_for(package))
-        .cloned()
-        .collect();
-    mark_automatic(&target, &automatic, arch)?;
+    mark_automatic(&target, &resolution.automatic, arch)?;
     let outcome = transaction.finish()?;
     reached(&format!("database written: {outcome:?}"));
     configure(place, outcome.packages)?;

@@ -1,13 +1,18 @@
-//! The packages without which apt can't run in a target: where a tree begins.
+//! The packages that every system has, and apt: where a tree begins.
 //!
 //! This is no resolver: it takes the preferred version of everything and the first alternative that is there, which
-//! is enough for a distribution's essential packages. What an image really holds, apt decides.
+//! is enough for a distribution's essential and required packages. What comes on top of them, apt decides.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::archive::Archive;
 use crate::package::{MultiArch, PackageRecord};
 use crate::relation::{self, Alternatives, Relation, RelationError};
+
+/// The priorities of packages (Debian Policy, section 2.5), from the one that every system has.
+const PRIORITIES: [&str; 4] = ["required", "important", "standard", "optional"];
+/// The rank of the first.
+const REQUIRED: usize = 0;
 
 /// Why there is no set of packages to begin with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,21 +63,26 @@ pub enum BootstrapError {
     },
 }
 
-/// Returns the essential packages, apt, the packages named in `extra`, and all they depend on, in order of their names.
+/// Returns the essential packages, those of the priority `required`, apt, the packages named in `extra`, and all they
+/// depend on, in order of their names: what debootstrap calls the variant `minbase`.
 ///
 /// # Errors
 /// When one of them isn't there, a dependency can't be satisfied, two exclude each other, or a field is malformed.
 pub fn bootstrap_set(archive: &Archive, extra: &[&str]) -> Result<Vec<PackageRecord>, BootstrapError> {
     let mut selection = Selection::new(archive)?;
+    if !selection
+        .candidates
+        .values()
+        .any(|package| package.is_essential())
+    {
+        return Err(BootstrapError::NothingEssential);
+    }
     let names: Vec<&str> = selection
         .candidates
         .values()
-        .filter(|package| package.is_essential())
+        .filter(|package| package.is_essential() || priority(package) == REQUIRED)
         .map(|package| package.name())
         .collect();
-    if names.is_empty() {
-        return Err(BootstrapError::NothingEssential);
-    }
     for name in names.into_iter().chain(["apt"]).chain(extra.iter().copied()) {
         let package = selection
             .candidates
@@ -268,12 +278,11 @@ fn shown(group: &[Relation<'_>]) -> String {
 
 /// Ranks by the field `Priority`: where several packages provide something, the one that a basic system has is meant.
 fn priority(package: &PackageRecord) -> usize {
-    let known = ["required", "important", "standard", "optional"];
     let priority = package.field("Priority").unwrap_or_default();
-    known
+    PRIORITIES
         .iter()
         .position(|name| priority.eq_ignore_ascii_case(name))
-        .unwrap_or(known.len())
+        .unwrap_or(PRIORITIES.len())
 }
 
 #[cfg(test)]

@@ -1,15 +1,17 @@
 //! Which packages a list of names comes to: apt itself decides, in the target.
 
-use std::collections::{BTreeSet, HashMap};
+mod apt;
+mod names;
 
-use dib_sys::command::{CommandError, Stdin, Stream, TargetCommand, run_in_target};
+use std::collections::BTreeSet;
+
+use dib_sys::command::CommandError;
 use dib_sys::{TargetError, TargetPath, TargetRoot};
 
+use self::apt::Asking;
+use crate::relation;
 use crate::transaction::Place;
 use crate::{Archive, PackageRecord};
-
-/// What apt is told to take for dpkg's status: nothing is installed.
-const EMPTY_STATUS: &str = "/var/lib/apt/dib-status";
 
 /// Where apt keeps which packages were installed because others need them.
 const EXTENDED_STATES: &str = "/var/lib/apt/extended_states";
@@ -23,13 +25,52 @@ pub enum Recommends {
     LeftOut,
 }
 
+/// Names that are decided on together, on top of all that earlier stages came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage<'a> {
+    /// Names of packages, or what else apt may be given for one, such as `package/suite` or `package-`.
+    pub names: &'a [&'a str],
+    /// Whether they bring along what they recommend.
+    pub recommends: Recommends,
+}
+
+/// What the stages came to.
+#[derive(Debug, Clone, Default)]
+pub struct Resolution {
+    /// All packages: those that the target began with, then each stage's in the order in which apt would install them.
+    pub packages: Vec<PackageRecord>,
+    /// Those that no name asked for and that the target did not begin with, for [`mark_automatic`].
+    pub automatic: Vec<PackageRecord>,
+}
+
 /// Why apt did not decide.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
+    /// A name is known to no source.
+    #[error(
+        "no source has a package {name} for {arch}{}\nsources: {}",
+        or_perhaps(near),
+        sources.join("; ")
+    )]
+    NoPackage {
+        /// The name.
+        name: String,
+        /// The architecture.
+        arch: String,
+        /// Names that differ little from it, the nearest first.
+        near: Vec<String>,
+        /// Each suite with its components and where it is.
+        sources: Vec<String>,
+    },
     /// apt could not be run, or found no set of packages that fits.
-    #[error("apt in the target can't find a set of packages that fits")]
-    Apt(#[from] CommandError),
+    #[error("apt in the target can't find a set of packages for {}", names.join(" "))]
+    Apt {
+        /// What it was to install.
+        names: Vec<String>,
+        /// How it ended, with its last lines.
+        source: CommandError,
+    },
     /// What apt needs can't be written or removed.
     #[error("failed to prepare apt in the target")]
     Target(#[from] TargetError),
@@ -39,62 +80,39 @@ pub enum ResolveError {
         /// What apt wrote.
         line: String,
     },
-    /// apt left out what the bootstrap has unpacked already.
-    #[error("apt leaves out packages that the target began with: {}", packages.join(", "))]
-    LeftOut {
-        /// Their names.
-        packages: Vec<String>,
-    },
 }
 
-/// Asks apt in the target for all packages of a system that holds those of `bootstrap` and those named.
+/// Asks apt in the target what the names of the stages come to in a system that holds the packages of `bootstrap`.
 ///
-/// apt sees the lists and sources that the target has, and an empty status, so that its answer is the whole set; what
-/// apt may write in `names`, such as `package/suite` or `package-`, may stand there too. The set comes in the order in
-/// which apt would install it.
+/// apt sees the lists and sources that the target has. For each stage its status says that all packages of the stages
+/// before are installed; none of them is removed again.
 ///
 /// # Errors
-/// When apt finds no such set (its last lines say why), or chooses what `archive` doesn't have.
+/// When no source has a name, apt finds no set that fits (its last lines say why), or chooses what `archive` doesn't
+/// have.
 pub fn resolve(
     place: Place<'_>,
     archive: &Archive,
     bootstrap: &[PackageRecord],
-    names: &[&str],
-    recommends: Recommends,
-) -> Result<Vec<PackageRecord>, ResolveError> {
-    // What the first packages came to is left to apt, but for those that must be there in any case.
-    let wanted = bootstrap
+    stages: &[Stage<'_>],
+) -> Result<Resolution, ResolveError> {
+    for name in stages.iter().flat_map(|stage| stage.names) {
+        names::check(archive, name)?;
+    }
+    let mut packages = bootstrap.to_vec();
+    let asking = Asking::begin(place, archive)?;
+    let decided = stages
         .iter()
-        .filter(|package| package.is_essential())
-        .map(PackageRecord::name);
-    let mut wanted: Vec<&str> = wanted.chain(["apt"]).collect();
-    wanted.extend(names);
-    let chosen = ask_apt(place, archive, &wanted, recommends)?;
-    let left_out = |chosen: &[PackageRecord]| -> Vec<String> {
-        let sums: BTreeSet<_> = chosen
-            .iter()
-            .map(|package| *package.sha256().as_bytes())
-            .collect();
-        let is_missing = |package: &&PackageRecord| !sums.contains(package.sha256().as_bytes());
-        bootstrap
-            .iter()
-            .filter(is_missing)
-            .map(|package| package.name().to_owned())
-            .collect()
-    };
-    let missing = left_out(&chosen);
-    if missing.is_empty() {
-        return Ok(chosen);
-    }
-    // The bootstrap took another alternative than apt would have; it is there, so it stays.
-    wanted.extend(missing.iter().map(String::as_str));
-    let chosen = ask_apt(place, archive, &wanted, recommends)?;
-    let packages = left_out(&chosen);
-    if packages.is_empty() {
-        Ok(chosen)
-    } else {
-        Err(ResolveError::LeftOut { packages })
-    }
+        .filter(|stage| !stage.names.is_empty())
+        .try_for_each(|stage| {
+            let added = asking.ask(&packages, stage)?;
+            packages.extend(added);
+            Ok(())
+        });
+    let ended = asking.end();
+    decided.and(ended.map_err(ResolveError::from))?;
+    let automatic = automatic(&packages[bootstrap.len()..], stages);
+    Ok(Resolution { packages, automatic })
 }
 
 /// Tells apt in the target that nobody asked for these packages, but others need them: it may remove them with those.
@@ -112,11 +130,13 @@ pub fn mark_automatic(
         Err(error) if error.is_not_found() => String::new(),
         Err(error) => return Err(error),
     };
-    for package in packages {
+    let mut names: Vec<_> = packages.iter().map(PackageRecord::name).collect();
+    names.sort_unstable();
+    for name in names {
         // apt keeps packages for all architectures under the machine's own.
         for word in [
             "Package: ",
-            package.name(),
+            name,
             "\nArchitecture: ",
             arch,
             "\nAuto-Installed: 1\n\n",
@@ -127,75 +147,34 @@ pub fn mark_automatic(
     target.write(&path, text.as_bytes(), 0o644)
 }
 
-fn ask_apt(
-    place: Place<'_>,
-    archive: &Archive,
-    wanted: &[&str],
-    recommends: Recommends,
-) -> Result<Vec<PackageRecord>, ResolveError> {
-    let status = path(EMPTY_STATUS);
-    let recommends = match recommends {
-        Recommends::Installed => "APT::Install-Recommends=true",
-        Recommends::LeftOut => "APT::Install-Recommends=false",
+/// Returns the packages that no name asks for, be it by their own name or, where no package has it, a virtual one.
+fn automatic(packages: &[PackageRecord], stages: &[Stage<'_>]) -> Vec<PackageRecord> {
+    let asked: BTreeSet<&str> = stages
+        .iter()
+        .flat_map(|stage| stage.names)
+        .map(|name| names::plain(name))
+        .collect();
+    let real: BTreeSet<&str> = packages.iter().map(PackageRecord::name).collect();
+    let is_asked_for = |package: &&PackageRecord| {
+        let provided = relation::parse(package.field("Provides").unwrap_or_default()).unwrap_or_default();
+        asked.contains(package.name())
+            || provided.iter().flatten().any(|virtual_package| {
+                asked.contains(virtual_package.name) && !real.contains(virtual_package.name)
+            })
     };
-    let options = [
-        &format!("Dir::State::status={EMPTY_STATUS}"),
-        recommends,
-        // The lists come from indexes that are verified already.
-        "APT::Get::AllowUnauthenticated=true",
-        // It prints one sum: the one that the records are known by.
-        "Acquire::ForceHash=SHA256",
-        // Nothing of this is to be left in the image.
-        "Dir::Cache::pkgcache=",
-        "Dir::Cache::srcpkgcache=",
-        "APT::Get::Print-URIs=true",
-        "APT::Get::Assume-Yes=true",
-    ];
-    let mut argv = vec!["apt-get".to_owned(), "--quiet=2".to_owned()];
-    argv.extend(
-        options
-            .iter()
-            .flat_map(|option| ["--option".to_owned(), (*option).to_owned()]),
-    );
-    argv.extend(["install", "--"].map(str::to_owned));
-    argv.extend(wanted.iter().map(|&name| name.to_owned()));
-    let command = TargetCommand {
-        argv,
-        environment: place.environment.clone(),
-        working_directory: TargetPath::root(),
-        stdin: Stdin::Nothing,
-    };
-    place.target.write(&status, b"", 0o644)?;
-    let mut lines = Vec::new();
-    let outcome = run_in_target(place.target, &command, &mut |stream, line| {
-        if stream == Stream::Stdout && line.starts_with('\'') {
-            lines.push(line.to_owned());
-        } else {
-            place.progress.line(line);
-        }
-    });
-    place.target.remove_file(&status)?;
-    outcome?.require_success(&command)?;
-    let mut by_sum = HashMap::with_capacity(archive.packages().len());
-    for package in archive.packages() {
-        by_sum.entry(*package.sha256().as_bytes()).or_insert(package);
-    }
-    lines
-        .into_iter()
-        .map(|line| match chosen(&line, &by_sum) {
-            Some(package) => Ok(package.clone()),
-            None => Err(ResolveError::Unknown { line }),
-        })
+    packages
+        .iter()
+        .filter(|package| !is_asked_for(package))
+        .cloned()
         .collect()
 }
 
-/// Finds the package of a line `'URI' FILE SIZE SHA256:SUM` (apt-get(8), `--print-uris`).
-fn chosen<'a>(line: &str, by_sum: &HashMap<[u8; 32], &'a PackageRecord>) -> Option<&'a PackageRecord> {
-    let sum = line
-        .split_ascii_whitespace()
-        .find_map(|word| word.strip_prefix("SHA256:"))?;
-    let sum: dib_cache::Sha256 = sum.parse().ok()?;
-    by_sum.get(sum.as_bytes()).copied()
+fn or_perhaps(near: &[String]) -> String {
+    if near.is_empty() {
+        String::new()
+    } else {
+        format!(", but {}", near.join(", "))
+    }
 }
 
 fn path(text: &str) -> TargetPath {
@@ -203,63 +182,4 @@ fn path(text: &str) -> TargetPath {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use camino::Utf8Path;
-
-    use super::*;
-    use crate::ArchiveLocation;
-
-    fn record(name: &str, sum: char) -> PackageRecord {
-        let sum = sum.to_string().repeat(64);
-        let stanza = format!(
-            "Package: {name}\nVersion: 1\nArchitecture: all\nFilename: pool/{name}.deb\nSize: 1\nSHA256: {sum}\n"
-        );
-        let archive = ArchiveLocation {
-            base_uri: "http://example.org/debian".to_owned(),
-            suite: "stable".to_owned(),
-            component: "main".to_owned(),
-        };
-        PackageRecord::parse(&stanza, &Arc::new(archive)).unwrap()
-    }
-
-    #[test]
-    fn what_apt_chose_is_known_by_its_sum() {
-        let tool = record("tool", 'a');
-        let by_sum = HashMap::from([(*tool.sha256().as_bytes(), &tool)]);
-        let check = |line: &str, expected: Option<&str>| {
-            assert_eq!(chosen(line, &by_sum).map(PackageRecord::name), expected, "{line}");
-        };
-        let sum = "a".repeat(64);
-        check(
-            &format!("'http://example.org/pool/tool.deb' tool_1_all.deb 1 SHA256:{sum}"),
-            Some("tool"),
-        );
-        check(
-            &format!("'http://example.org/x' x 1 SHA256:{}", "b".repeat(64)),
-            None,
-        );
-        check("'http://example.org/x' x 1 SHA256:short", None);
-        check(
-            "'http://example.org/pool/tool.deb' tool_1_all.deb 1 MD5Sum:00",
-            None,
-        );
-    }
-
-    #[test]
-    fn automatic_packages_are_added_to_those_that_apt_knows() {
-        let directory = tempfile::tempdir().unwrap();
-        let target = TargetRoot::open(Utf8Path::from_path(directory.path()).unwrap()).unwrap();
-        target
-            .create_directory_all(&"/var/lib/apt".parse().unwrap(), 0o755)
-            .unwrap();
-        mark_automatic(&target, &[record("one", 'a')], "amd64").unwrap();
-        mark_automatic(&target, &[record("two", 'b')], "amd64").unwrap();
-        assert_eq!(
-            target.read_to_string(&EXTENDED_STATES.parse().unwrap()).unwrap(),
-            "Package: one\nArchitecture: amd64\nAuto-Installed: 1\n\n\
-             Package: two\nArchitecture: amd64\nAuto-Installed: 1\n\n"
-        );
-    }
-}
+mod tests;

@@ -18,6 +18,7 @@ use pgp::types::Password;
 use tempfile::TempDir;
 
 use crate::archive::SuiteSource;
+use crate::package::{ArchiveLocation, PackageRecord};
 
 pub(crate) struct TestArchive {
     address: SocketAddr,
@@ -39,6 +40,16 @@ pub(crate) fn stanza(name: &str, version: &str, more: &str) -> String {
          SHA256: {}\n{more}\n",
         Sha256::of(name.as_bytes())
     )
+}
+
+/// A package of version 1 with what every package must have, and more fields.
+pub(crate) fn record(name: &str, more: &str) -> PackageRecord {
+    let archive = ArchiveLocation {
+        base_uri: "http://example.org/debian".to_owned(),
+        suite: "stable".to_owned(),
+        component: "main".to_owned(),
+    };
+    PackageRecord::parse(&stanza(name, "1", more), &Arc::new(archive)).expect("a stanza")
 }
 
 impl TestArchive {

@@ -91,7 +91,7 @@ fn of_several_providers_the_most_basic_is_taken() {
     let packages = [
         ("a", "1", "Depends: awk\n"),
         ("gawk", "1", "Provides: awk\nPriority: optional\n"),
-        ("mawk", "1", "Provides: awk\nPriority: required\n"),
+        ("mawk", "1", "Provides: awk\nPriority: important\n"),
     ];
     assert_eq!(set(&packages, &["a"]).as_deref(), Ok("a=1 mawk=1"));
     assert_eq!(set(&packages, &["a", "gawk"]).as_deref(), Ok("a=1 gawk=1"));
@@ -101,6 +101,16 @@ fn of_several_providers_the_most_basic_is_taken() {
         Ok("a=1 p=1")
     );
     assert!(set(&versioned("Depends: v (>> 2)\n"), &["a"]).is_err());
+}
+
+#[test]
+fn required_packages_are_there_unasked() {
+    let packages = [
+        ("login", "1", "Priority: required\nDepends: lib\n"),
+        ("lib", "1", "Priority: optional\n"),
+        ("man-db", "1", "Priority: standard\n"),
+    ];
+    assert_eq!(set(&packages, &[]).as_deref(), Ok("lib=1 login=1"));
 }
 
 #[test]
