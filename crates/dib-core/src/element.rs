@@ -153,6 +153,14 @@ impl Element {
         self
     }
 
+    /// Adds packages of the base system, which come with all that they recommend: see [`PackageRule::in_base_system`].
+    #[must_use]
+    pub fn base_packages(mut self, packages: &[&str]) -> Self {
+        self.package_rules
+            .extend(packages.iter().map(|package| PackageRule::new(package).in_base_system()));
+        self
+    }
+
     /// Adds a package to install or remove under certain circumstances.
     #[must_use]
     pub fn package_rule(mut self, rule: PackageRule) -> Self {

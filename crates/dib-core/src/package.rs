@@ -84,6 +84,14 @@ impl PackageRule {
         self
     }
 
+    /// Has the package installed with the base system, in the phase `root`, and with it what it recommends. That is for
+    /// elements that make an operating system of packages.
+    #[must_use]
+    pub fn in_base_system(mut self) -> Self {
+        self.phase = Phase::Root;
+        self
+    }
+
     /// Has the package removed instead of installed.
     #[must_use]
     pub fn uninstalled(mut self) -> Self {

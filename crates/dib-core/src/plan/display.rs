@@ -53,7 +53,7 @@ fn width<'t>(texts: impl Iterator<Item = &'t str>) -> usize {
 impl Plan<'_> {
     fn write_packages(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = width(self.packages.iter().map(|package| package.name.as_str()));
-        for phase in PackageRule::PHASES {
+        for phase in [Phase::Root].into_iter().chain(PackageRule::PHASES) {
             for (action, heading) in [
                 (PackageAction::Install, "packages"),
                 (PackageAction::Uninstall, "packages removed"),

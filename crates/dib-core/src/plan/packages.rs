@@ -19,7 +19,7 @@ pub struct PlannedPackage {
     pub declared_as: Option<String>,
     /// The first element that wants it, or `None` when the user asked for it.
     pub element: Option<ElementName>,
-    /// The phase in which it is done: one of [`PackageRule::PHASES`].
+    /// The phase in which it is done: one of [`PackageRule::PHASES`], or `root` for packages of the base system.
     pub phase: Phase,
     /// What is done.
     pub action: PackageAction,
