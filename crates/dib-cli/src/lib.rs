@@ -76,6 +76,7 @@ impl Dib {
         Self::new()
             .register(dib_elements_base::register)
             .register(dib_elements_dpkg::register)
+            .register(dib_elements_debian::register)
             .register(dib_elements_ubuntu::register)
     }
 

@@ -1,0 +1,149 @@
+//! `08-debootstrap`: the packages of the whole plan, from the archives into the target; the hooks with `baseinstall` in
+//! their names configure them.
+//!
+//! Upstream has a tool make a minimal system here, and installs the rest in three later steps. The plan knows all
+//! packages now, so all are chosen at once, downloaded at once and unpacked as they arrive. What is chosen is what upstream
+//! gets: apt's answer to the same questions in the same order.
+
+use std::collections::BTreeMap;
+
+use dib_core::{Freshness, HookContext, HookError, PackageAction, Phase};
+use dib_deb::{
+    Archive, Expiry, Place, Recommends, Stage, Transaction, bootstrap_set, mark_automatic,
+    noninteractive_environment, resolve,
+};
+
+use crate::shown_progress::ShownProgress;
+use crate::sources::{self, SourceList, Wanted};
+
+/// Chooses, downloads and unpacks all packages of the plan.
+///
+/// # Errors
+/// When the archives can't be had or don't verify, when no set of packages fits, or when one can't be unpacked.
+pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    let lists = Wanted::of(ctx)?.lists()?;
+    let arch = ctx.arch().to_string();
+    let suites = sources::suites(&lists, &arch)?;
+    let archive = Archive::fetch(ctx.cache(), &suites, &arch, expiry(ctx)).map_err(HookError::foreign)?;
+    let bootstrap = bootstrap_set(&archive, &[]).map_err(HookError::foreign)?;
+
+    let (cache, environment) = (ctx.cache().without_transfers_told(), environment(ctx));
+    let progress = ShownProgress::of(ctx);
+    let place = Place {
+        cache: &cache,
+        target: ctx.target(),
+        environment: &environment,
+        progress: &progress,
+    };
+    let mut transaction = Transaction::begin(place, &arch).map_err(HookError::foreign)?;
+    transaction
+        .unpack_bootstrap(&bootstrap)
+        .map_err(HookError::foreign)?;
+    ctx.mount_kernel_file_systems()?;
+    write_sources(ctx, &lists)?;
+    archive.write_apt_lists(ctx.target())?;
+    let (base, rest) = names(ctx);
+    let stages = [
+        Stage {
+            names: &base,
+            recommends: Recommends::Installed,
+        },
+        Stage {
+            names: &rest,
+            recommends: Recommends::LeftOut,
+        },
+    ];
+    let resolution = resolve(place, &archive, &bootstrap, &stages).map_err(HookError::foreign)?;
+    transaction
+        .unpack(&resolution.packages)
+        .map_err(HookError::foreign)?;
+    mark_automatic(ctx.target(), &resolution.automatic, &arch)?;
+    let outcome = transaction.finish().map_err(HookError::foreign)?;
+    let alone = outcome.unpacked_by_dpkg.iter();
+    ctx.unpacked(
+        resolution
+            .packages
+            .iter()
+            .map(|package| format!("{}={}", package.name(), package.version()))
+            .collect(),
+        alone.map(|(name, why)| format!("{name} ({why})")).collect(),
+    );
+    dib_deb::current_lists::mark(ctx.target())?;
+    Ok(())
+}
+
+/// Returns the variables of programs in the target: the build's, and those that keep packages from asking.
+fn environment(ctx: &HookContext<'_>) -> BTreeMap<String, String> {
+    let mut environment = ctx.command_environment();
+    environment.extend(noninteractive_environment());
+    environment
+}
+
+/// Whether releases may have expired: snapshots of archives have.
+fn expiry(ctx: &HookContext<'_>) -> Expiry {
+    let unchecked = ctx.variable("DIB_APT_CHECK_VALID_UNTIL") == Some("0");
+    if unchecked || ctx.freshness() == Freshness::Unchecked {
+        Expiry::Ignored
+    } else {
+        Expiry::CheckedAt(jiff::Timestamp::now())
+    }
+}
+
+/// Returns the packages of the base system and all others that the plan installs.
+fn names<'c>(ctx: &'c HookContext<'_>) -> (Vec<&'c str>, Vec<&'c str>) {
+    let installed = ctx
+        .packages()
+        .iter()
+        .filter(|package| package.action == PackageAction::Install);
+    let (base, rest): (Vec<_>, Vec<_>) = installed.partition(|package| package.phase == Phase::Root);
+    let names = |packages: Vec<&'c dib_core::PlannedPackage>| {
+        packages
+            .into_iter()
+            .map(|package| package.name.as_str())
+            .collect()
+    };
+    (names(base), names(rest))
+}
+
+fn write_sources(ctx: &HookContext<'_>, lists: &[SourceList]) -> Result<(), HookError> {
+    ctx.create_directory("/etc/apt/sources.list.d")?;
+    ctx.create_directory("/etc/apt/trusted.gpg.d")?;
+    for list in lists {
+        ctx.write(&list.path, &list.text, 0o644)?;
+    }
+    if let Some(keyring) = ctx
+        .variable("DIB_APT_KEYRING")
+        .or_else(|| ctx.variable("DIB_DEBIAN_KEYRING"))
+    {
+        let contents = ctx.read_host(keyring.into())?;
+        ctx.write(&sources::trusted_path(keyring.into(), &contents), contents, 0o644)?;
+    }
+    Ok(())
+}
+
+/// `75-…-baseinstall`: configures what [`debootstrap`] has unpacked.
+///
+/// # Errors
+/// When a package's script fails.
+pub fn base_install(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    let environment = environment(ctx);
+    let progress = ShownProgress::of(ctx);
+    let place = Place {
+        cache: ctx.cache(),
+        target: ctx.target(),
+        environment: &environment,
+        progress: &progress,
+    };
+    ctx.mount_kernel_file_systems()?;
+    dib_deb::configure(place, 0).map_err(HookError::foreign)?;
+    ctx.configured(0);
+    Ok(())
+}
+
+/// Removes apt's lists from the image: they would be out of date soon.
+///
+/// # Errors
+/// When one can't be removed.
+pub fn clean_up_cache(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    ctx.remove_contents("/var/lib/apt/lists")
+}

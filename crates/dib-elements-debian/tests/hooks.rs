@@ -1,0 +1,187 @@
+//! Snapshots of what the hooks of `debootstrap`, `debian-minimal` and `debian` do.
+//!
+//! What `08-debootstrap` and `75-debian-minimal-baseinstall` do to real packages is checked by `cargo xtask ci`.
+
+use dib_core::Phase;
+use dib_elements_debian::register;
+use dib_testing::Fixture;
+
+fn debian() -> Fixture {
+    Fixture::new(register)
+        .directory("/etc/network")
+        .directory("/tmp")
+        .directory("/etc/default")
+}
+
+mod networking {
+    use super::*;
+
+    #[test]
+    fn names_the_host_and_has_interfaces_ask_for_their_addresses() {
+        let fixture = debian().file("/etc/network/interfaces", "# interfaces(5)\n");
+        insta::assert_snapshot!(fixture.record(Phase::Install, "10-debian-networking"), @"
+        journal
+          write /etc/hostname 0644 (7 bytes)
+          create directory /etc/network/interfaces.d
+          write /etc/network/interfaces 0644 (51 bytes)
+          write /etc/network/interfaces.d/eth0 0644 (31 bytes)
+          write /etc/network/interfaces.d/eth1 0644 (31 bytes)
+        target
+          + /etc/hostname 0644
+            | debian
+          ~ /etc/network/interfaces 0644
+            | # interfaces(5)
+            | source /etc/network/interfaces.d/*
+          + /etc/network/interfaces.d/ 0755
+          + /etc/network/interfaces.d/eth0 0644
+            | auto eth0
+            | iface eth0 inet dhcp
+          + /etc/network/interfaces.d/eth1 0644
+            | auto eth1
+            | iface eth1 inet dhcp
+        ");
+    }
+
+    #[test]
+    fn leaves_interfaces_alone_that_are_included_already() {
+        let included = "source-directory /etc/network/interfaces.d/*\n";
+        let fixture = debian()
+            .file("/etc/network/interfaces", included)
+            .variable("DIB_NETWORK_INTERFACE_NAMES", "ens3");
+        insta::assert_snapshot!(fixture.record(Phase::Install, "10-debian-networking"), @"
+        journal
+          write /etc/hostname 0644 (7 bytes)
+          create directory /etc/network/interfaces.d
+          write /etc/network/interfaces.d/ens3 0644 (31 bytes)
+        target
+          + /etc/hostname 0644
+            | debian
+          + /etc/network/interfaces.d/ 0755
+          + /etc/network/interfaces.d/ens3 0644
+            | auto ens3
+            | iface ens3 inet dhcp
+        ");
+    }
+
+    #[test]
+    fn configures_no_interface_where_none_is_wanted() {
+        let fixture = debian().variable("DIB_APT_MINIMAL_CREATE_INTERFACES", "0");
+        insta::assert_snapshot!(fixture.record(Phase::Install, "10-debian-networking"), @"
+        journal
+          write /etc/hostname 0644 (7 bytes)
+        target
+          + /etc/hostname 0644
+            | debian
+        ");
+    }
+
+    #[test]
+    fn refuses_a_name_that_leads_elsewhere() {
+        let fixture = debian().variable("DIB_NETWORK_INTERFACE_NAMES", "eth0 ../../shadow");
+        insta::assert_snapshot!(fixture.record(Phase::Install, "10-debian-networking"), @r#"
+        error
+          the variable DIB_NETWORK_INTERFACE_NAMES is "eth0 ../../shadow": names of interfaces are needed, separated by spaces
+        "#);
+    }
+}
+
+mod locale {
+    use super::*;
+
+    #[test]
+    fn makes_one_locale_and_speaks_another() {
+        let fixture = debian().file("/etc/locale.gen", "de_DE.UTF-8 UTF-8\n");
+        insta::assert_snapshot!(fixture.record(Phase::Install, "12-debian-locale-gen"), @"
+        journal
+          remove /etc/locale.gen
+          write /tmp/dib-locale-answers 0644 (132 bytes)
+          run debconf-set-selections /tmp/dib-locale-answers (exited with status 0)
+          remove /tmp/dib-locale-answers
+          run dpkg-reconfigure --frontend noninteractive locales (exited with status 0)
+          write /etc/default/locale 0644 (28 bytes)
+        target
+          + /etc/default/locale 0644
+            | LANG=C.UTF-8
+            | LC_ALL=C.UTF-8
+          - /etc/locale.gen 0644
+        ");
+    }
+}
+
+mod cloud_opinions {
+    use super::*;
+
+    #[test]
+    fn pins_the_other_init() {
+        insta::assert_snapshot!(debian().record(Phase::Install, "10-cloud-opinions"), @r#"
+        journal
+          create directory /etc/apt/preferences.d
+          write /etc/apt/preferences.d/sysvinit 0644 (50 bytes)
+        target
+          + /etc/apt/ 0755
+          + /etc/apt/preferences.d/ 0755
+          + /etc/apt/preferences.d/sysvinit 0644
+            | Package: sysvinit
+            | Pin: origin ""
+            | Pin-Priority: -1
+        "#);
+    }
+
+    #[test]
+    fn makes_a_user_where_one_is_wanted() {
+        let fixture = debian().variable("DIB_DEBIAN_CLOUD_INIT_HELPER", "1");
+        insta::assert_snapshot!(fixture.record(Phase::Install, "10-cloud-opinions"), @r#"
+        journal
+          run adduser --gecos Debian-cloud-init-user --disabled-password --quiet debian (exited with status 0)
+          create directory /etc/sudoers.d
+          write /etc/sudoers.d/debian-cloud-init 0440 (30 bytes)
+          create directory /etc/apt/preferences.d
+          write /etc/apt/preferences.d/sysvinit 0644 (50 bytes)
+        target
+          + /etc/apt/ 0755
+          + /etc/apt/preferences.d/ 0755
+          + /etc/apt/preferences.d/sysvinit 0644
+            | Package: sysvinit
+            | Pin: origin ""
+            | Pin-Priority: -1
+          + /etc/sudoers.d/ 0755
+          + /etc/sudoers.d/debian-cloud-init 0440
+            | debian ALL=(ALL) NOPASSWD:ALL
+        "#);
+    }
+}
+
+mod bootstrap {
+    use super::*;
+
+    #[test]
+    fn makes_a_directory_for_sudo() {
+        insta::assert_snapshot!(debian().record(Phase::Install, "15-cleanup-debootstrap"), @"
+        journal
+          create directory /etc/sudoers.d
+        target
+          + /etc/sudoers.d/ 0755
+        ");
+    }
+
+    #[test]
+    fn says_which_mirror_is_missing_where_the_host_has_none() {
+        let fixture = debian().variable("DISTRO_NAME", "another");
+        insta::assert_snapshot!(fixture.record(Phase::Root, "08-debootstrap"), @"
+        error
+          the variable DIB_DISTRIBUTION_MIRROR is not set
+          hint: this host has no apt source for the packages of another: set DIB_DISTRIBUTION_MIRROR to the URL of a mirror
+        ");
+    }
+
+    #[test]
+    fn removes_lists_that_would_be_out_of_date() {
+        let fixture = debian().file("/var/lib/apt/lists/a_Packages", "Package: a\n");
+        insta::assert_snapshot!(fixture.record(Phase::Cleanup, "99-clean-up-cache"), @"
+        journal
+          empty the directory /var/lib/apt/lists
+        target
+          - /var/lib/apt/lists/a_Packages 0644
+        ");
+    }
+}
