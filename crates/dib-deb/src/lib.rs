@@ -5,6 +5,7 @@
 //!
 //! In reading order:
 //! - [`sources`]: which archives there are, from apt's own files.
+//! - [`apt_conf`]: what of the host's apt's configuration matters.
 //! - [`keys`]: whose signatures count for a source.
 //! - [`release`]: an archive's signed list of its indexes.
 //! - [`version`], [`relation`]: the order of versions, and what packages say of each other.
@@ -19,6 +20,7 @@
 //! - [`current_lists`]: whether lists and packages are those of this very build.
 //! - [`progress`]: what is told meanwhile.
 
+pub mod apt_conf;
 pub mod archive;
 pub mod bootstrap;
 pub mod configure;
@@ -40,6 +42,7 @@ mod list_name;
 mod test_archive;
 mod unpack;
 
+pub use apt_conf::host_checks_valid_until;
 pub use archive::{Archive, ArchiveError, SuiteSource};
 pub use bootstrap::{BootstrapError, bootstrap_set};
 pub use configure::{ConfigureError, configure};

@@ -21,10 +21,12 @@ use crate::sources::{self, SourceList, Wanted};
 /// # Errors
 /// When the archives can't be had or don't verify, when no set of packages fits, or when one can't be unpacked.
 pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
-    let lists = Wanted::of(ctx)?.lists()?;
+    let wanted = Wanted::of(ctx)?;
+    let lists = wanted.lists()?;
     let arch = ctx.arch().to_string();
     let suites = sources::suites(&lists, &arch)?;
-    let archive = Archive::fetch(ctx.cache(), &suites, &arch, expiry(ctx)).map_err(HookError::foreign)?;
+    let archive =
+        Archive::fetch(ctx.cache(), &suites, &arch, expiry(ctx, &wanted)?).map_err(HookError::foreign)?;
     let bootstrap = bootstrap_set(&archive, &[]).map_err(HookError::foreign)?;
 
     let (cache, environment) = (ctx.cache().without_transfers_told(), environment(ctx));
@@ -79,14 +81,19 @@ fn environment(ctx: &HookContext<'_>) -> BTreeMap<String, String> {
     environment
 }
 
-/// Whether releases may have expired: snapshots of archives have.
-fn expiry(ctx: &HookContext<'_>) -> Expiry {
-    let unchecked = ctx.variable("DIB_APT_CHECK_VALID_UNTIL") == Some("0");
-    if unchecked || ctx.freshness() == Freshness::Unchecked {
-        Expiry::Ignored
-    } else {
-        Expiry::CheckedAt(jiff::Timestamp::now())
+/// Returns whether releases may have expired, as a snapshot's have: where nobody says, the host's apt does for the sources
+/// that are its own.
+fn expiry(ctx: &HookContext<'_>, wanted: &Wanted) -> Result<Expiry, HookError> {
+    let checked = match ctx.variable("DIB_APT_CHECK_VALID_UNTIL") {
+        Some("0") => false,
+        Some(_) => true,
+        None if wanted.host.is_empty() => true,
+        None => dib_deb::host_checks_valid_until("/etc/apt".into()).map_err(HookError::foreign)?,
+    };
+    if checked && ctx.freshness() == Freshness::Checked {
+        return Ok(Expiry::CheckedAt(jiff::Timestamp::now()));
     }
+    Ok(Expiry::Ignored)
 }
 
 /// Returns the packages of the base system and all others that the plan installs.

@@ -60,13 +60,11 @@ pub fn debootstrap() -> Element {
              that this host's apt trusts",
         ))
         .variable(Variable::new("DIB_DEBIAN_KEYRING", "an older name of DIB_APT_KEYRING"))
-        .variable(
-            Variable::new(
-                "DIB_APT_CHECK_VALID_UNTIL",
-                "0: an archive's signed release may have expired, as a snapshot's has",
-            )
-            .default("1"),
-        )
+        .variable(Variable::new(
+            "DIB_APT_CHECK_VALID_UNTIL",
+            "0: an archive's signed release may have expired, as a snapshot's has; 1: it may not; without it, as this \
+             host's apt has it where its sources are taken",
+        ))
         .variable(
             Variable::new("DIB_DEBOOTSTRAP_DEFAULT_LOCALE", "the locale that the image speaks").default("C.UTF-8"),
         )
