@@ -1,5 +1,7 @@
 //! Downloads and unpacking, side by side.
 
+mod needs;
+
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,6 +12,7 @@ use std::thread;
 use dib_archive::SharedTree;
 use dib_cache::{CacheKey, Check, Download, VerifiedFile};
 
+use self::needs::{Needs, Turn};
 use super::{Place, State, Transaction, TransactionError, scripts, unpack_error};
 use crate::PackageRecord;
 use crate::unpack::{Claims, Contest, Opened};
@@ -36,8 +39,10 @@ struct Wave<'w, 'a> {
     scripts: Scripts,
     first_rank: usize,
     records: Vec<PackageRecord>,
-    /// Ranks by size, the largest first: the last one to be unpacked should be a small one.
-    by_size: Vec<usize>,
+    needs: Needs,
+    /// Indexes: first those that others wait for, then by size, the largest first, as the last one to be unpacked should
+    /// be a small one.
+    order: Vec<usize>,
     next: AtomicUsize,
     bytes_done: AtomicU64,
     bytes_total: u64,
@@ -56,8 +61,9 @@ impl Transaction<'_> {
             .iter()
             .map(|member| member.record.clone())
             .collect();
-        let mut by_size: Vec<_> = (0..records.len()).collect();
-        by_size.sort_by_key(|&index| std::cmp::Reverse(records[index].size()));
+        let needs = Needs::of(&records);
+        let mut order: Vec<_> = (0..records.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse((needs.is_needed(index), records[index].size())));
         let wave = Wave {
             place: self.place,
             claims: &self.claims,
@@ -66,7 +72,8 @@ impl Transaction<'_> {
             first_rank: ranks.start,
             bytes_total: records.iter().map(PackageRecord::size).sum(),
             records,
-            by_size,
+            needs,
+            order,
             next: AtomicUsize::new(0),
             bytes_done: AtomicU64::new(0),
             packages_done: AtomicUsize::new(0),
@@ -133,12 +140,18 @@ impl Wave<'_, '_> {
                 self.has_failed.store(true, Ordering::Release);
             }
             started.map_err(TransactionError::Thread)
-        })
+        })?;
+        while !self.has_failed.load(Ordering::Acquire)
+            && let Some((index, opened)) = self.needs.take_waiting()
+        {
+            self.note(index, self.unpack(index, opened));
+        }
+        Ok(())
     }
 
     fn fetch_all(&self, sender: &SyncSender<(usize, VerifiedFile)>) {
         while !self.has_failed.load(Ordering::Acquire) {
-            let Some(&index) = self.by_size.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
+            let Some(&index) = self.order.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
                 return;
             };
             match fetch(self.place, &self.records[index]) {
@@ -157,37 +170,65 @@ impl Wave<'_, '_> {
 
     fn unpack_all(&self, receiver: &Mutex<Receiver<(usize, VerifiedFile)>>) {
         loop {
+            if !self.has_failed.load(Ordering::Acquire)
+                && let Some((index, opened)) = self.needs.take_ready()
+            {
+                self.note(index, self.unpack(index, opened));
+                continue;
+            }
             let arrived = lock(receiver).recv();
             let Ok((index, file)) = arrived else { return };
             // What was sent after a failure is taken all the same, so that no sender waits for ever.
-            if self.has_failed.load(Ordering::Acquire) {
-                continue;
-            }
-            match self.unpack(index, file) {
-                Ok(state) => {
-                    lock(&self.results).push((self.first_rank + index, state));
-                    let done = self.packages_done.fetch_add(1, Ordering::Relaxed) + 1;
-                    self.place.progress.unpacked(done, self.records.len());
-                }
-                Err(error) => self.fail(error),
+            if !self.has_failed.load(Ordering::Acquire) {
+                let opened = open(&self.records[index], file);
+                self.note(index, opened.and_then(|opened| self.unpack(index, opened)));
             }
         }
     }
 
-    fn unpack(&self, index: usize, file: VerifiedFile) -> Result<State, TransactionError> {
+    /// Notes what became of a package, if anything did yet.
+    fn note(&self, index: usize, unpacked: Result<Option<State>, TransactionError>) {
+        match unpacked {
+            Ok(None) => {}
+            Ok(Some(state)) => {
+                if let State::ForDpkg(_) = state {
+                    self.needs.note_left_to_dpkg(index);
+                } else {
+                    self.needs.note_unpacked(index);
+                }
+                lock(&self.results).push((self.first_rank + index, state));
+                let done = self.packages_done.fetch_add(1, Ordering::Relaxed) + 1;
+                self.place.progress.unpacked(done, self.records.len());
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Unpacks a package, unless its script has to wait for another.
+    fn unpack(&self, index: usize, opened: Opened) -> Result<Option<State>, TransactionError> {
         let (record, rank, target) = (&self.records[index], self.first_rank + index, self.place.target);
         let refused = |source| unpack_error(record, source);
-        let opened = Opened::open(file.file).map_err(refused)?;
-        opened
-            .require(record.name(), record.version(), record.architecture())
-            .map_err(refused)?;
-        let preinst = opened.preinst().filter(|_| self.scripts == Scripts::First);
-        if let Some(reason) = preinst.and_then(|script| scripts::reason_for_dpkg(&script.contents)) {
-            return Ok(State::ForDpkg(reason));
+        let has_script = self.scripts == Scripts::First && opened.preinst().is_some();
+        let reason = opened.preinst().filter(|_| has_script);
+        if let Some(reason) = reason.and_then(|script| scripts::reason_for_dpkg(&script.contents)) {
+            return Ok(Some(State::ForDpkg(reason)));
         }
+        let opened = if has_script {
+            match self.needs.turn(index, opened) {
+                Turn::Now(opened) => opened,
+                Turn::Waits => return Ok(None),
+                Turn::LeftToDpkg => {
+                    return Ok(Some(State::ForDpkg(
+                        "its script needs a package that dpkg unpacks",
+                    )));
+                }
+            }
+        } else {
+            opened
+        };
         self.claims.enter(rank, opened.claimant().map_err(refused)?);
         opened.write_info(target).map_err(refused)?;
-        if preinst.is_some() {
+        if has_script {
             let _turn = lock(&self.script_turn);
             scripts::run_preinst(
                 self.place,
@@ -199,7 +240,7 @@ impl Wave<'_, '_> {
         let unpacked = opened
             .unpack(target, &self.tree, rank, self.claims)
             .map_err(refused)?;
-        Ok(State::Unpacked(Box::new(unpacked)))
+        Ok(Some(State::Unpacked(Box::new(unpacked))))
     }
 
     fn fail(&self, error: TransactionError) {
@@ -229,6 +270,15 @@ pub(super) fn fetch(place: Place<'_>, record: &PackageRecord) -> Result<Verified
         check: Check::Sha256(sum),
     };
     place.cache.fetch(&download).map_err(failed)
+}
+
+/// Opens a package that has arrived, and checks that it is the one that was asked for.
+fn open(record: &PackageRecord, file: VerifiedFile) -> Result<Opened, TransactionError> {
+    let opened = Opened::open(file.file).and_then(|opened| {
+        opened.require(record.name(), record.version(), record.architecture())?;
+        Ok(opened)
+    });
+    opened.map_err(|source| unpack_error(record, source))
 }
 
 /// What these locks guard is whole at every moment, also when a thread that held one has panicked.
