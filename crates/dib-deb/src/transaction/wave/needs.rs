@@ -173,7 +173,7 @@ mod tests {
             record("diverting", ""),
         ];
         let needs = Needs::of(&records);
-        let mut waiting = |index: usize| needs.turn(index, opened(records[index].name()));
+        let waiting = |index: usize| needs.turn(index, opened(records[index].name()));
         assert!(matches!(waiting(1), Turn::Now(_)));
         for index in [0, 2, 3, 4] {
             assert!(matches!(waiting(index), Turn::Waits), "{index}");
