@@ -1,6 +1,5 @@
 //! What a build leaves beside its images: `<base>.d/`.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 
@@ -55,43 +54,9 @@ pub(crate) fn write(
         })?,
     )?;
     fs::create_dir_all(&manifests)?;
-    fs::write(manifests.join("dib_environment"), environment(variables))?;
+    fs::write(manifests.join("dib_environment"), variables.dib_environment())?;
     fs::write(
         manifests.join("dib_arguments"),
         format!("{}\n", variables.get("DIB_ARGS").unwrap_or_default()),
     )
-}
-
-/// The variables of DIB, as bash would declare them.
-fn environment(variables: &Variables) -> String {
-    let mut text = String::new();
-    for (name, value, _) in variables.iter() {
-        if name.starts_with("DIB_") && name != "DIB_ARGS" {
-            let _ = writeln!(text, "declare -x {name}={}", double_quoted(value));
-        }
-    }
-    text
-}
-
-/// Quotes a value for bash as its `declare -p` does.
-fn double_quoted(value: &str) -> String {
-    let mut text = String::from('"');
-    for character in value.chars() {
-        if matches!(character, '"' | '\\' | '$' | '`') {
-            text.push('\\');
-        }
-        text.push(character);
-    }
-    text.push('"');
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_quoted_as_bash_does() {
-        assert_eq!(double_quoted(r#"a "b" $c \ `d`"#), r#""a \"b\" \$c \\ \`d\`""#);
-    }
 }

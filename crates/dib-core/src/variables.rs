@@ -1,5 +1,7 @@
 //! The variables that hooks see, and the defaults that elements declare for them.
 
+mod dib_environment;
+
 use std::collections::BTreeMap;
 
 use crate::ElementName;
@@ -11,8 +13,21 @@ pub struct Variable {
     pub name: String,
     /// The value where the user sets none. `$NAME` and `${NAME}` stand for other variables' values.
     pub default: Option<String>,
+    /// The defaults that come before that one where another variable has a certain value, the first that fits.
+    pub special_defaults: Vec<SpecialDefault>,
     /// What it is for: one sentence.
     pub about: String,
+}
+
+/// A default that holds where another variable has a certain value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecialDefault {
+    /// The other variable's name.
+    pub variable: String,
+    /// The value that it must have.
+    pub value: String,
+    /// The default then, as a template.
+    pub default: String,
 }
 
 impl Variable {
@@ -22,6 +37,7 @@ impl Variable {
         Self {
             name: name.to_owned(),
             default: None,
+            special_defaults: Vec::new(),
             about: about.to_owned(),
         }
     }
@@ -30,6 +46,17 @@ impl Variable {
     #[must_use]
     pub fn default(mut self, template: &str) -> Self {
         self.default = Some(template.to_owned());
+        self
+    }
+
+    /// Gives it another default where the variable `other` is `value`, such as a release with an older init system.
+    #[must_use]
+    pub fn default_where(mut self, other: &str, value: &str, template: &str) -> Self {
+        self.special_defaults.push(SpecialDefault {
+            variable: other.to_owned(),
+            value: value.to_owned(),
+            default: template.to_owned(),
+        });
         self
     }
 }
@@ -137,18 +164,18 @@ impl Variables {
         user: &BTreeMap<String, String>,
         declared: impl IntoIterator<Item = (&'e ElementName, &'e Variable)>,
     ) -> Result<Self, CyclicDefault> {
-        let mut templates: BTreeMap<&str, (&ElementName, &str)> = BTreeMap::new();
+        let mut defaults: Defaults<'_> = BTreeMap::new();
         for (element, variable) in declared {
-            if let Some(template) = &variable.default {
-                templates.entry(&variable.name).or_insert((element, template));
+            if variable.default.is_some() {
+                defaults.entry(&variable.name).or_insert((element, variable));
             }
         }
         let mut variables = Self::default();
         for (name, value) in user {
             variables.set(name, value, Origin::User);
         }
-        for name in templates.keys() {
-            variables.expand_default(name, &templates, &mut Vec::new())?;
+        for name in defaults.keys() {
+            variables.expand_default(name, &defaults, &mut Vec::new())?;
         }
         Ok(variables)
     }
@@ -189,13 +216,13 @@ impl Variables {
     fn expand_default<'t>(
         &mut self,
         name: &'t str,
-        templates: &BTreeMap<&'t str, (&'t ElementName, &'t str)>,
+        defaults: &Defaults<'t>,
         open: &mut Vec<&'t str>,
     ) -> Result<(), CyclicDefault> {
         if self.values.contains_key(name) {
             return Ok(());
         }
-        let Some((element, template)) = templates.get(name).copied() else {
+        let Some((element, variable)) = defaults.get(name).copied() else {
             return Ok(());
         };
         if open.contains(&name) {
@@ -204,12 +231,20 @@ impl Variables {
             });
         }
         open.push(name);
+        let mut template = variable.default.as_deref().unwrap_or_default();
+        for special in &variable.special_defaults {
+            self.expand_default(&special.variable, defaults, open)?;
+            if self.get(&special.variable) == Some(&special.value) {
+                template = &special.default;
+                break;
+            }
+        }
         let mut value = String::new();
         for piece in pieces(template) {
             match piece {
                 Piece::Text(text) => value.push_str(text),
                 Piece::Variable(other) => {
-                    self.expand_default(other, templates, open)?;
+                    self.expand_default(other, defaults, open)?;
                     value.push_str(self.get(other).unwrap_or_default());
                 }
             }
@@ -219,6 +254,9 @@ impl Variables {
         Ok(())
     }
 }
+
+/// The variables that have a default, each with the element that gives it.
+type Defaults<'t> = BTreeMap<&'t str, (&'t ElementName, &'t Variable)>;
 
 enum Piece<'t> {
     Text(&'t str),
@@ -283,6 +321,34 @@ mod tests {
         assert_eq!(variables.get("A"), Some("/cache/b/x"));
         assert_eq!(variables.get("C"), Some("-$ ${open"));
         assert_eq!(variables.origin("DIB_IMAGE_CACHE"), Some(&Origin::User));
+    }
+
+    #[test]
+    fn a_default_may_hang_on_another_variable() {
+        let element: ElementName = "ubuntu".parse().unwrap();
+        let init = Variable::new("INIT", "").default("systemd").default_where(
+            "RELEASE",
+            "trusty",
+            "upstart-of-$RELEASE",
+        );
+        let check = |release: Option<&str>, default, expected| {
+            let declared = [init.clone(), Variable::new("RELEASE", "").default(default)];
+            let user = release.map(|release| ("RELEASE".to_owned(), release.to_owned()));
+            let variables = Variables::resolve(
+                &user.into_iter().collect(),
+                declared.iter().map(|variable| (&element, variable)),
+            );
+            assert_eq!(variables.unwrap().get("INIT"), Some(expected));
+        };
+        check(None, "noble", "systemd");
+        check(Some("trusty"), "noble", "upstart-of-trusty");
+        check(None, "trusty", "upstart-of-trusty");
+        let cyclic = [init.clone(), Variable::new("RELEASE", "").default("$INIT")];
+        let resolved = Variables::resolve(
+            &BTreeMap::new(),
+            cyclic.iter().map(|variable| (&element, variable)),
+        );
+        assert!(resolved.is_err());
     }
 
     #[test]

@@ -1,42 +1,49 @@
-//! The element `base`: what every image gets, whatever its distribution.
+//! The element `base`, what it brings along, and other elements that no distribution owns.
 //!
-//! This crate must not know any distribution or package manager.
+//! This crate must not know any package manager. Of distributions it knows names at most, where one calls a package or a
+//! service by another name than the rest.
 //!
-//! In reading order, one file for each hook: [`ccache`], [`base_dib_run_parts`].
+//! In reading order, one file for each element or hook:
+//! - [`base`]: what every image gets; its hooks are [`ccache`], [`base_dib_run_parts`] and [`cloud_init`].
+//! - [`dib_init_system`], [`install_types`], [`pkg_map`], [`svc_map`]: what other elements build on.
+//! - [`manifests`], [`sysprep`]: what stays of a build, and what does not.
+//! - [`modprobe`]: kernel modules.
+//! - [`runtime_ssh_host_keys`], [`openssh_server`] with [`harden_sshd_config`]: SSH.
 
+pub mod base;
 pub mod base_dib_run_parts;
 pub mod ccache;
+pub mod cloud_init;
+pub mod dib_init_system;
+pub mod harden_sshd_config;
+pub mod install_types;
+pub mod manifests;
+pub mod modprobe;
+pub mod openssh_server;
+pub mod pkg_map;
+pub mod runtime_ssh_host_keys;
+pub mod svc_map;
+pub mod sysprep;
 
-use dib_core::{DuplicateElement, Element, Phase, Registry, Variable};
+use dib_core::{DuplicateElement, Registry};
 
-/// Registers the element `base`.
+/// Registers the elements of this crate.
 ///
 /// # Errors
-/// When the registry holds an element of that name already.
+/// When the registry holds an element of one of their names already.
 pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
-    registry.add(element())
-}
-
-/// Returns the element `base`.
-#[must_use]
-pub fn element() -> Element {
-    Element::new("base")
-        .about("What every image gets, whatever its distribution")
-        .variable(
-            Variable::new(
-                "DIB_CCACHE_DIR",
-                "the directory of the host that keeps compilers' results",
-            )
-            .default("$DIB_IMAGE_CACHE/ccache"),
-        )
-        .variable(Variable::new(
-            "DIB_RUN_PARTS",
-            "a file of the host to install as dib-run-parts; unset: the one that comes with dib",
-        ))
-        .hook(Phase::Root, "01-ccache", ccache::ccache)
-        .hook(
-            Phase::Root,
-            "90-base-dib-run-parts",
-            base_dib_run_parts::base_dib_run_parts,
-        )
+    [
+        base::element(),
+        dib_init_system::element(),
+        install_types::element(),
+        manifests::element(),
+        modprobe::element(),
+        openssh_server::element(),
+        pkg_map::element(),
+        runtime_ssh_host_keys::element(),
+        svc_map::element(),
+        sysprep::element(),
+    ]
+    .into_iter()
+    .try_for_each(|element| registry.add(element))
 }

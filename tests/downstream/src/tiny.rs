@@ -2,7 +2,7 @@
 //!
 //! It boots nothing; it lets tests take the whole way from phases to images in a second, and without a network.
 
-use dib_core::{Element, HookContext, HookError, Phase};
+use dib_core::{Element, HookContext, HookError, Phase, Variable};
 
 /// Returns the element `myorg-tiny`.
 #[must_use]
@@ -10,6 +10,13 @@ pub fn element() -> Element {
     Element::new("myorg-tiny")
         .about("An operating system of a handful of files, to try builds with")
         .provides(&["operating-system"])
+        .variable(
+            Variable::new(
+                "DIB_INIT_SYSTEM",
+                "the init system; it has none, and the name does no harm",
+            )
+            .default("sysv"),
+        )
         .hook(Phase::Root, "10-tiny-root", tiny_root)
         .hook(Phase::Install, "50-tiny-command", tiny_command)
         .hook(Phase::Cleanup, "50-tiny-report", tiny_report)

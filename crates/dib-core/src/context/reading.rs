@@ -1,5 +1,6 @@
 //! What a hook may read.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 
@@ -7,7 +8,7 @@ use camino::Utf8Path;
 use dib_sys::{FileKind, Metadata, TargetPath, WalkStep};
 
 use super::HookContext;
-use crate::{Arch, Freshness, HookError, PlannedPackage};
+use crate::{Arch, Element, Freshness, HookError, PackageAction, Phase, PlannedPackage};
 
 impl HookContext<'_> {
     /// Returns the value of a variable, or `None` when it is unset or empty.
@@ -44,10 +45,38 @@ impl HookContext<'_> {
         self.build.plan.spec().freshness
     }
 
-    /// Returns the packages that the build installs, with who wants each.
+    /// Visits the elements of the build by name.
+    pub fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.build.plan.elements().iter().map(|planned| planned.element)
+    }
+
+    /// Returns whether an element of that name is part of the build.
+    #[must_use]
+    pub fn has_element(&self, name: &str) -> bool {
+        self.elements().any(|element| element.name().as_str() == name)
+    }
+
+    /// Returns the packages that the build installs and removes, with who wants each.
     #[must_use]
     pub fn packages(&self) -> &[PlannedPackage] {
         self.build.plan.packages()
+    }
+
+    /// Visits the packages that are installed, or removed, in a phase.
+    pub fn packages_of(&self, phase: Phase, action: PackageAction) -> impl Iterator<Item = &PlannedPackage> {
+        self.build.plan.packages_of(phase, action)
+    }
+
+    /// Returns what services are called in the image, by the names that elements have for them.
+    #[must_use]
+    pub fn services(&self) -> &BTreeMap<String, String> {
+        self.build.plan.services()
+    }
+
+    /// Returns the variables of DIB as bash would declare them, for the manifest `dib_environment`.
+    #[must_use]
+    pub fn dib_environment(&self) -> String {
+        self.build.variables.dib_environment()
     }
 
     /// Looks at a path, without following a symbolic link there; `None` when nothing is there.

@@ -120,3 +120,32 @@ fn dib_run_parts_follows_no_link_out_of_the_target() {
       File exists (os error 17)
     ");
 }
+
+#[test]
+fn cloud_init_looks_after_etc_hosts_as_it_is_told() {
+    insta::assert_snapshot!(Fixture::new(register).record(Phase::Install, "10-cloud-init"), @"
+    journal
+      create directory /etc/cloud/cloud.cfg.d
+    target
+      + /etc/ 0755
+      + /etc/cloud/ 0755
+      + /etc/cloud/cloud.cfg.d/ 0755
+    ");
+    let fixture = Fixture::new(register).variable("DIB_CLOUD_INIT_ETC_HOSTS", "localhost");
+    insta::assert_snapshot!(fixture.record(Phase::Install, "10-cloud-init"), @"
+    journal
+      create directory /etc/cloud/cloud.cfg.d
+      write /etc/cloud/cloud.cfg.d/10_etc_hosts.cfg 0644 (28 bytes)
+    target
+      + /etc/ 0755
+      + /etc/cloud/ 0755
+      + /etc/cloud/cloud.cfg.d/ 0755
+      + /etc/cloud/cloud.cfg.d/10_etc_hosts.cfg 0644
+        | manage_etc_hosts: localhost
+    ");
+    let fixture = Fixture::new(register).variable("DIB_CLOUD_INIT_ETC_HOSTS", "true\nruncmd: [reboot]");
+    insta::assert_snapshot!(fixture.record(Phase::Install, "10-cloud-init"), @r#"
+    error
+      the variable DIB_CLOUD_INIT_ETC_HOSTS is "true\nruncmd: [reboot]": one line is needed, such as localhost
+    "#);
+}
