@@ -16,6 +16,9 @@ use dib_deb::{
 use crate::shown_progress::ShownProgress;
 use crate::sources::{self, SourceList, Wanted};
 
+/// Lets apt in the target accept what the build accepts; gone before the image is written.
+const VALID_UNTIL_IGNORED: &str = "/etc/apt/apt.conf.d/90dib-valid-until";
+
 /// Chooses, downloads and unpacks all packages of the plan.
 ///
 /// # Errors
@@ -43,6 +46,14 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
         .map_err(HookError::foreign)?;
     ctx.mount_kernel_file_systems()?;
     write_sources(ctx, &lists)?;
+    if expiry == Expiry::Ignored {
+        ctx.create_directory("/etc/apt/apt.conf.d")?;
+        ctx.write(
+            VALID_UNTIL_IGNORED,
+            "Acquire::Check-Valid-Until \"false\";\n",
+            0o644,
+        )?;
+    }
     archive.write_apt_lists(ctx.target())?;
     let (base, rest) = names(ctx);
     let stages = [
@@ -147,10 +158,11 @@ pub fn base_install(ctx: &HookContext<'_>) -> Result<(), HookError> {
     Ok(())
 }
 
-/// Removes apt's lists from the image: they would be out of date soon.
+/// Removes apt's lists from the image, which would be out of date soon, and what only the build needed.
 ///
 /// # Errors
-/// When one can't be removed.
+/// When something can't be removed.
 pub fn clean_up_cache(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    ctx.remove(VALID_UNTIL_IGNORED)?;
     ctx.remove_contents("/var/lib/apt/lists")
 }
