@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{Hook, HookFn, HookName, PackageMap, PackageRule, Phase, ServiceMap, Variable};
@@ -93,6 +94,8 @@ pub struct Element {
     service_map: Option<ServiceMap>,
     variables: Vec<Variable>,
     hooks: Vec<Hook>,
+    directory: Option<Utf8PathBuf>,
+    why_unusable: Option<String>,
 }
 
 impl Element {
@@ -112,6 +115,8 @@ impl Element {
             service_map: None,
             variables: Vec::new(),
             hooks: Vec::new(),
+            directory: None,
+            why_unusable: None,
         }
     }
 
@@ -156,8 +161,11 @@ impl Element {
     /// Adds packages of the base system, which come with all that they recommend: see [`PackageRule::in_base_system`].
     #[must_use]
     pub fn base_packages(mut self, packages: &[&str]) -> Self {
-        self.package_rules
-            .extend(packages.iter().map(|package| PackageRule::new(package).in_base_system()));
+        self.package_rules.extend(
+            packages
+                .iter()
+                .map(|package| PackageRule::new(package).in_base_system()),
+        );
         self
     }
 
@@ -219,6 +227,21 @@ impl Element {
         self
     }
 
+    /// Says that the element is a directory and no part of the program.
+    #[must_use]
+    pub fn of_directory(mut self, directory: &Utf8Path) -> Self {
+        self.directory = Some(directory.to_owned());
+        self
+    }
+
+    /// Says why no build can have the element, in words that may follow a colon; there is such an element, so it is
+    /// listed all the same.
+    #[must_use]
+    pub fn unusable(mut self, reason: &str) -> Self {
+        self.why_unusable = Some(reason.to_owned());
+        self
+    }
+
     /// Returns the element's name.
     #[must_use]
     pub fn name(&self) -> &ElementName {
@@ -277,6 +300,18 @@ impl Element {
     #[must_use]
     pub fn hooks(&self) -> &[Hook] {
         &self.hooks
+    }
+
+    /// Returns the directory that it is, or `None` when it is a part of the program.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Utf8Path> {
+        self.directory.as_deref()
+    }
+
+    /// Returns why no build can have it, or `None` when one can.
+    #[must_use]
+    pub fn why_unusable(&self) -> Option<&str> {
+        self.why_unusable.as_deref()
     }
 }
 

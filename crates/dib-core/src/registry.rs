@@ -1,6 +1,6 @@
 //! The elements that a binary knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Element, ElementName};
 
@@ -10,6 +10,8 @@ use crate::{Element, ElementName};
 #[derive(Debug, Default)]
 pub struct Registry {
     elements: BTreeMap<ElementName, Element>,
+    /// The names of elements that stand in another's place.
+    overriding: BTreeSet<ElementName>,
 }
 
 /// Two elements of one name.
@@ -34,6 +36,20 @@ impl Registry {
         }
         self.elements.insert(element.name().clone(), element);
         Ok(())
+    }
+
+    /// Adds an element in the place of the one that has its name, if any has.
+    pub fn add_over(&mut self, element: Element) {
+        let name = element.name().clone();
+        if self.elements.insert(name.clone(), element).is_some() {
+            self.overriding.insert(name);
+        }
+    }
+
+    /// Returns whether the element of that name stands in another's place.
+    #[must_use]
+    pub fn is_overriding(&self, name: &str) -> bool {
+        self.overriding.contains(name)
     }
 
     /// Returns the element of that name.
@@ -103,6 +119,17 @@ mod tests {
             registry.add(Element::new("base")),
             Err(DuplicateElement("base".parse().unwrap()))
         );
+    }
+
+    #[test]
+    fn an_element_may_take_anothers_place() {
+        let mut registry = Registry::new();
+        registry.add(Element::new("base")).unwrap();
+        registry.add_over(Element::new("base").about("another"));
+        registry.add_over(Element::new("new"));
+        assert_eq!(registry.get("base").map(Element::summary), Some("another"));
+        assert!(registry.is_overriding("base"));
+        assert!(!registry.is_overriding("new"));
     }
 
     #[test]

@@ -17,12 +17,19 @@ impl fmt::Display for Plan<'_> {
                 .map(|planned| planned.element.name().as_str()),
         );
         for planned in &self.elements {
-            writeln!(
+            write!(
                 formatter,
                 "  {:width$}  {}",
                 planned.element.name(),
                 planned.reason
             )?;
+            if let Some(directory) = planned.element.directory() {
+                write!(formatter, "; the directory {directory}")?;
+            }
+            if planned.is_overriding {
+                formatter.write_str(" instead of the built-in")?;
+            }
+            writeln!(formatter)?;
         }
         for phase in Phase::ALL {
             write_phase(formatter, phase, &self.hooks_of(phase).collect::<Vec<_>>())?;

@@ -15,6 +15,8 @@ pub struct PlannedElement<'r> {
     pub element: &'r Element,
     /// Why it is there.
     pub reason: Reason,
+    /// Whether it stands in the place of another of its name, which the program brings.
+    pub is_overriding: bool,
 }
 
 /// Expands the elements asked for by what they depend on, as upstream's `element-info` does.
@@ -77,11 +79,21 @@ pub(super) fn expand<'r>(
     let provided: BTreeSet<&ElementName> = provided_by.into_keys().collect();
     planned.retain(|element| !provided.contains(element.name()));
     planned.sort_by(|left, right| left.name().cmp(right.name()));
+    for element in &planned {
+        if let Some(why) = element.why_unusable() {
+            return Err(PlanError::Unusable {
+                element: element.name().clone(),
+                why: why.to_owned(),
+                is_overriding: registry.is_overriding(element.name().as_str()),
+            });
+        }
+    }
     Ok(planned
         .into_iter()
         .map(|element| PlannedElement {
             element,
             reason: reasons[element.name()].clone(),
+            is_overriding: registry.is_overriding(element.name().as_str()),
         })
         .collect())
 }

@@ -26,6 +26,16 @@ pub enum PlanError {
         /// The known name that is most like it.
         nearest: Option<ElementName>,
     },
+    /// No build can have the element.
+    #[error("the element {element} can't be used: {why}")]
+    Unusable {
+        /// The element.
+        element: ElementName,
+        /// Why.
+        why: String,
+        /// Whether it stands in the place of another of its name, which the program brings.
+        is_overriding: bool,
+    },
     /// Two elements of the build provide the same.
     #[error("{first} and {second} both provide {provided}")]
     ProvidedTwice {
@@ -104,6 +114,13 @@ impl PlanError {
                 ..
             } => Some(format!("did you mean {nearest}?")),
             Self::MissingElement { .. } => Some("`dib elements` lists the elements there are".to_owned()),
+            Self::Unusable {
+                element,
+                is_overriding: true,
+                ..
+            } => Some(format!(
+                "without this directory on ELEMENTS_PATH, the built-in {element} is used"
+            )),
             Self::NoOperatingSystem { known } => {
                 let names: Vec<_> = known.iter().map(ElementName::as_str).collect();
                 Some(format!("add one of: {}", names.join(", ")))

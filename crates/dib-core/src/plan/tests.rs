@@ -257,3 +257,30 @@ fn defaults_may_refer_to_what_the_build_sets() {
     let plan = Plan::resolve(&registry, &ImageSpec::of_elements(&["tiny"])).unwrap();
     assert_eq!(plan.variables().get("REPORT"), Some("image-cloudimg-rootfs"));
 }
+
+#[test]
+fn the_plan_says_which_elements_are_directories() {
+    let mut registry = registry([Element::new("base"), system("tiny"), Element::new("mine")]);
+    registry.add_over(Element::new("mine").of_directory("/elements/mine".into()));
+    registry.add_over(Element::new("other").of_directory("/elements/other".into()));
+    let plan = Plan::resolve(&registry, &ImageSpec::of_elements(&["mine", "other", "tiny"])).unwrap();
+    let text = plan.to_string();
+    assert!(
+        text.contains("  mine   asked for; the directory /elements/mine instead of the built-in\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  other  asked for; the directory /elements/other\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_unusable_element_is_an_error_where_it_is_used() {
+    let mut registry = registry([Element::new("base"), system("tiny"), Element::new("mine")]);
+    registry.add_over(Element::new("mine").unusable("it is broken"));
+    assert!(Plan::resolve(&registry, &ImageSpec::of_elements(&["tiny"])).is_ok());
+    let error = Plan::resolve(&registry, &ImageSpec::of_elements(&["mine", "tiny"])).unwrap_err();
+    assert_eq!(error.to_string(), "the element mine can't be used: it is broken");
+    assert!(error.hint().unwrap().contains("the built-in mine"));
+}
