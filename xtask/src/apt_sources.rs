@@ -40,7 +40,7 @@ impl fmt::Display for AptSource {
 }
 
 /// What os-release(5) says about the host.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostRelease {
     /// `ID`, such as `debian`.
     pub(crate) id: String,
@@ -52,11 +52,8 @@ pub(crate) struct HostRelease {
 pub(crate) fn host_release() -> Result<HostRelease, TaskError> {
     let path = Utf8Path::new("/etc/os-release");
     let text = fs::read_to_string(path).map_err(TaskError::file("read", path))?;
-    parse_os_release(&text).ok_or_else(|| {
-        TaskError::Check(format!(
-            "{path} names no ID and VERSION_CODENAME: pass --source to say what to use"
-        ))
-    })
+    parse_os_release(&text)
+        .ok_or_else(|| TaskError::Check(format!("{path} names no ID and VERSION_CODENAME")))
 }
 
 /// Reads all sources that the host's apt reads.

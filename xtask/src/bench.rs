@@ -8,7 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 use xshell::cmd;
 
-use crate::build_image::{self, LocalMirror};
+use crate::build_image;
+use crate::local_mirror::LocalMirror;
 use crate::mirror;
 use crate::needs;
 use crate::progress;
@@ -235,7 +236,7 @@ fn as_root_of_a_namespace(program: &str) -> Command {
 /// Builds once and adds up what the root stage's hooks took, but for the one that extracts.
 fn other_hooks(workspace: &Workspace) -> Result<Duration, TaskError> {
     let dib = build_image::build_dib(workspace)?;
-    let mirror = LocalMirror::start(workspace)?;
+    let mirror = LocalMirror::of_cloud_images(workspace)?;
     let scratch = ScratchBuild::prepare(None, &dib, &mirror)?;
     let arguments = ["build", "-o", "out/image", "-t", "qcow2", "ubuntu"];
     scratch_build::succeed(&mut scratch.dib(&arguments), "the build whose hooks are measured")?;

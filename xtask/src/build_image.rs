@@ -1,18 +1,16 @@
 //! `cargo xtask build-image`: from a fresh machine to an image, in one command.
 
-use std::env;
 use std::fs;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
-use crate::mirror::{self, MakeMirror};
+use crate::local_mirror::LocalMirror;
 use crate::needs;
 use crate::progress;
 use crate::report;
 use crate::scratch_build;
-use crate::static_server;
 use crate::task_error::TaskError;
 use crate::workspace::Workspace;
 
@@ -50,7 +48,8 @@ pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
         None if options.elements.is_empty() => Some("local"),
         mirror => mirror.as_deref(),
     };
-    needs::meet(&needs::of_build(mirror == Some("local")))?;
+    let is_of_packages = options.elements.iter().any(|element| element == "ubuntu-minimal");
+    needs::meet(&needs::of_build(mirror == Some("local") && !is_of_packages))?;
     let workspace = Workspace::load()?;
     let dib = build_dib(&workspace)?;
 
@@ -59,8 +58,11 @@ pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
         .current_dir(&workspace.root)
         .env("PATH", needs::path_with_administrators_programs());
     match mirror {
+        Some("local") if is_of_packages => {
+            command.envs(LocalMirror::of_ubuntu_packages(&workspace)?.variables());
+        }
         Some("local") => {
-            command.envs(LocalMirror::start(&workspace)?.variables());
+            command.envs(LocalMirror::of_cloud_images(&workspace)?.variables());
         }
         Some(url) => {
             command.env("DIB_CLOUD_IMAGES", url);
@@ -120,46 +122,6 @@ pub(crate) fn local_archive(workspace: &Workspace) -> Result<Utf8PathBuf, TaskEr
         .find(|name| name.ends_with("-root.tar.gz"));
     name.map(|name| images.join(name))
         .ok_or_else(|| TaskError::Check(format!("no root.tar.gz in {images}")))
-}
-
-/// A mirror that is being served, and what `dib` must be told to use it.
-#[derive(Debug)]
-pub(crate) struct LocalMirror {
-    pub(crate) url: String,
-    pub(crate) signing_key: Utf8PathBuf,
-}
-
-impl LocalMirror {
-    /// Makes the workspace's mirror unless it is there, and serves it until the process ends.
-    pub(crate) fn start(workspace: &Workspace) -> Result<Self, TaskError> {
-        let directory = workspace.target.join("mirror");
-        mirror::mirror(&MakeMirror::with_defaults(&directory))?;
-        Self::serve(&directory)
-    }
-
-    fn serve(directory: &Utf8Path) -> Result<Self, TaskError> {
-        let url = static_server::start(directory, 0)?.url();
-        progress::step(format!("serving {directory} at {url}"));
-        Ok(Self {
-            url,
-            signing_key: directory.join("signing-key.asc"),
-        })
-    }
-
-    /// The variables for `dib`. Its tarball's own package sources stay, for they are the host's.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 5] {
-        let direct = env::var("no_proxy")
-            .map(|direct| format!("{direct},"))
-            .unwrap_or_default();
-        [
-            ("DIB_CLOUD_IMAGES", self.url.clone()),
-            ("DIB_UBUNTU_KEYRING", self.signing_key.to_string()),
-            ("DIB_DISTRIBUTION_MIRROR", String::new()),
-            ("DIB_RELEASE", "noble".to_owned()),
-            // A proxy would look for the mirror on its own machine.
-            ("no_proxy", format!("{direct}127.0.0.1,localhost")),
-        ]
-    }
 }
 
 /// The base of the output's name: the last `-o` among the options without a format's extension, else our own.

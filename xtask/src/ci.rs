@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use xshell::cmd;
 
-use crate::build_image::{self, BuildImage, LocalMirror};
+use crate::build_image::{self, BuildImage};
 use crate::image_checks;
 use crate::kill_test;
+use crate::local_mirror::LocalMirror;
 use crate::needs;
 use crate::ordinary_user;
 use crate::progress;
@@ -57,7 +58,7 @@ pub(crate) fn ci(options: &Ci) -> Result<(), TaskError> {
     step("a build, as README begins", || build_and_check(&workspace))?;
 
     let dib = build_image::build_dib(&workspace)?;
-    let mirror = LocalMirror::start(&workspace)?;
+    let mirror = LocalMirror::of_cloud_images(&workspace)?;
     let current = ScratchBuild::prepare(None, &dib, &mirror)?;
     step("killed builds", || {
         kill_test::kill_builds(&current, options.kill_rounds)

@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::build_image::{self, LocalMirror};
+use crate::build_image;
 use crate::build_traces;
+use crate::local_mirror::LocalMirror;
 use crate::needs;
 use crate::ordinary_user;
 use crate::progress;
@@ -38,7 +39,7 @@ pub(crate) fn kill_test(options: &KillTest) -> Result<(), TaskError> {
     needs::meet(&groups)?;
     let workspace = Workspace::load()?;
     let dib = build_image::build_dib(&workspace)?;
-    let mirror = LocalMirror::start(&workspace)?;
+    let mirror = LocalMirror::of_cloud_images(&workspace)?;
     kill_builds(&ScratchBuild::prepare(None, &dib, &mirror)?, options.rounds)?;
     if let Some(name) = &options.user {
         if !needs::is_root() {

@@ -1,8 +1,8 @@
 //! Every developer, CI and VM command: `cargo xtask` is the project's one door.
 //!
 //! It must *not* depend on the project's crates: it calls `cargo` and the programs that `cargo` built, as a user does.
-//! In reading order: `workspace` and `needs` are the ground, `apt_sources`, `mirror` and `static_server` make and serve
-//! what a build downloads, `build_image` builds with it.
+//! In reading order: `workspace` and `needs` are the ground, `apt_sources` and `host_archive` find packages,
+//! `mirror`, `ubuntu_archive` and `static_server` make and serve what a build downloads, `build_image` builds with it.
 #![expect(
     clippy::print_stderr,
     reason = "commands for people at a terminal: progress goes to stderr"
@@ -17,8 +17,11 @@ mod bench;
 mod build_image;
 mod build_traces;
 mod ci;
+mod host_archive;
 mod image_checks;
 mod kill_test;
+mod local_mirror;
+mod made_directory;
 mod mirror;
 mod needs;
 mod ordinary_user;
@@ -26,11 +29,13 @@ mod progress;
 mod report;
 mod scratch_build;
 mod serve;
+mod signing_key;
 mod static_server;
 mod task_error;
 mod test;
 mod tests_as_user;
 mod tidy;
+mod ubuntu_archive;
 mod workspace;
 
 use std::process::ExitCode;
@@ -53,6 +58,7 @@ struct Arguments {
 enum Task {
     BuildImage(build_image::BuildImage),
     Mirror(mirror::MakeMirror),
+    UbuntuArchive(ubuntu_archive::MakeUbuntuArchive),
     Serve(serve::Serve),
     Test(test::Test),
     Tidy(tidy::Tidy),
@@ -65,6 +71,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::BuildImage(task) => build_image::build_image(&task),
         Task::Mirror(task) => mirror::mirror(&task),
+        Task::UbuntuArchive(task) => ubuntu_archive::ubuntu_archive(&task),
         Task::Serve(task) => serve::serve(&task),
         Task::Test(task) => test::test(&task),
         Task::Bench(task) => bench::bench(&task),

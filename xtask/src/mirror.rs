@@ -5,25 +5,22 @@
 //! device nodes, setuid programs, a file with a capability, hard links. The sums are signed by a throwaway key that
 //! lies beside them.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, File};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
-use crate::apt_sources;
+use crate::host_archive::{self, HostArchive};
+use crate::made_directory;
 use crate::needs;
 use crate::progress;
+use crate::signing_key::SigningKey;
 use crate::task_error::TaskError;
 
 /// What is installed beside the packages that dpkg's archive marks as required.
 const PACKAGES: &str =
     "ca-certificates,dbus,iproute2,iputils-ping,kmod,libcap2-bin,netbase,systemd-sysv,udev";
-
-/// The name of the file that holds what the mirror was made from.
-const INPUTS: &str = "inputs.txt";
 
 /// Makes an Ubuntu-layout mirror of a root file system (tar.gz, tar.xz, squashfs) from Debian packages.
 ///
@@ -64,11 +61,8 @@ impl MakeMirror {
 /// All that the root file system is made from; two equal recipes give mirrors of equal use.
 struct Recipe {
     release: String,
-    suite: String,
-    arch: String,
     packages: &'static str,
-    sources: Vec<String>,
-    apt_options: Vec<String>,
+    archive: HostArchive,
 }
 
 impl Recipe {
@@ -76,36 +70,35 @@ impl Recipe {
         format!(
             "layout 2\nrelease {}\nsuite {}\narch {}\npackages {}\n{}\n{}\n",
             self.release,
-            self.suite,
-            self.arch,
+            self.archive.suite,
+            self.archive.arch,
             self.packages,
-            self.sources.join("\n"),
-            self.apt_options.join("\n")
+            self.archive.sources.join("\n"),
+            self.archive.apt_options.join("\n")
         )
     }
 
     /// The name that Ubuntu gives the image, up to its format.
     fn image_base(&self) -> String {
-        format!("{}-server-cloudimg-{}", self.release, self.arch)
+        format!("{}-server-cloudimg-{}", self.release, self.archive.arch)
     }
 }
 
 /// Runs the command.
 pub(crate) fn mirror(options: &MakeMirror) -> Result<(), TaskError> {
     needs::meet(&needs::of_mirror())?;
-    let recipe = recipe(options)?;
-    let inputs = options.directory.join(INPUTS);
-    if fs::read_to_string(&inputs).is_ok_and(|text| text == recipe.inputs()) {
-        progress::step(format!("the mirror in {} is up to date", options.directory));
+    let recipe = Recipe {
+        release: options.release.clone(),
+        packages: PACKAGES,
+        archive: host_archive::of_suite(options.suite.as_deref(), options.arch.as_deref(), &options.source)?,
+    };
+    let made =
+        made_directory::make_unless_current(&options.directory, "mirror", &recipe.inputs(), |work, new| {
+            make(&recipe, work, new)
+        })?;
+    if !made {
         return Ok(());
     }
-    let start = Instant::now();
-    make(&recipe, &options.directory)?;
-    progress::step(format!(
-        "the mirror in {} is made ({})",
-        options.directory,
-        progress::seconds(start.elapsed())
-    ));
     let images = options.directory.join(&recipe.release).join("current");
     for suffix in ["-root.tar.gz", "-root.tar.xz", ".squashfs"] {
         let path = images.join(format!("{}{suffix}", recipe.image_base()));
@@ -117,110 +110,31 @@ pub(crate) fn mirror(options: &MakeMirror) -> Result<(), TaskError> {
 
 /// Makes a root file system with other packages, as an uncompressed tar, from this host's own sources.
 pub(crate) fn host_root_file_system(packages: &'static str, tar: &Utf8Path) -> Result<(), TaskError> {
-    let recipe = recipe(&MakeMirror::with_defaults(tar))?;
-    bootstrap(&Recipe { packages, ..recipe }, tar)
+    bootstrap(&host_archive::of_this_host()?, packages, tar)
 }
 
-fn recipe(options: &MakeMirror) -> Result<Recipe, TaskError> {
-    let shell = Shell::new()?;
-    let arch = match &options.arch {
-        Some(arch) => arch.clone(),
-        None => cmd!(shell, "dpkg --print-architecture").quiet().read()?,
-    };
-    let host = apt_sources::host_release()?;
-    let suite = options.suite.clone().unwrap_or_else(|| host.codename.clone());
-    let sources = if options.source.is_empty() {
-        let all = apt_sources::of_host()?;
-        apt_sources::choose(&all, &host, &suite, &arch)
-            .iter()
-            .map(ToString::to_string)
-            .collect()
-    } else {
-        options.source.clone()
-    };
-    if sources.is_empty() {
-        return Err(TaskError::Check(format!(
-            "apt's files on this host name no archive of {} {} itself: pass --source \"deb URL {suite} main\"",
-            host.id, host.codename
-        )));
-    }
-    let dump = cmd!(shell, "apt-config dump").quiet().read()?;
-    let apt_options = apt_options(&dump);
-    Ok(Recipe {
-        release: options.release.clone(),
-        suite,
-        arch,
-        packages: PACKAGES,
-        sources,
-        apt_options,
-    })
-}
-
-/// The host's settings without which its archives may not be reached: proxies, and leave to use an archive whose
-/// date does not fit the clock.
-fn apt_options(dump: &str) -> Vec<String> {
-    const KEPT: [&str; 4] = [
-        "Acquire::http::Proxy",
-        "Acquire::https::Proxy",
-        "Acquire::Check-Valid-Until",
-        "Acquire::Check-Date",
-    ];
-    dump.lines()
-        .filter(|line| {
-            line.split_once(' ')
-                .is_some_and(|(name, value)| KEPT.contains(&name) && value != "\"\";")
-        })
-        .map(|line| line.trim_end_matches(';').to_owned())
-        .collect()
-}
-
-fn make(recipe: &Recipe, directory: &Utf8Path) -> Result<(), TaskError> {
-    let parent = match directory.parent() {
-        Some(parent) if parent != "" => parent,
-        _ => Utf8Path::new("."),
-    };
-    fs::create_dir_all(parent).map_err(TaskError::file("create", parent))?;
-    let work = tempfile::Builder::new()
-        .prefix(".mirror-")
-        .permissions(Permissions::from_mode(0o755))
-        .tempdir_in(parent)
-        .map_err(TaskError::file("create a directory in", parent))?;
-    let work_path = Utf8Path::from_path(work.path()).expect("a plain name in a UTF-8 directory is UTF-8");
-    let mirror = work_path.join("mirror");
+fn make(recipe: &Recipe, work: &Utf8Path, mirror: &Utf8Path) -> Result<(), TaskError> {
     let images = mirror.join(&recipe.release).join("current");
     fs::create_dir_all(&images).map_err(TaskError::file("create", &images))?;
-
-    let tar = work_path.join("root.tar");
-    bootstrap(recipe, &tar)?;
+    let tar = work.join("root.tar");
+    bootstrap(&recipe.archive, recipe.packages, &tar)?;
     pack(&tar, &images, &recipe.image_base())?;
-    sign(&mirror, &images)?;
-    let inputs = mirror.join(INPUTS);
-    fs::write(&inputs, recipe.inputs()).map_err(TaskError::file("write", &inputs))?;
-
-    // A directory can't be renamed onto a full one: the old goes aside first, and away with the temporary directory.
-    if directory.exists() {
-        fs::rename(directory, work_path.join("old")).map_err(TaskError::file("put aside", directory))?;
-    }
-    fs::rename(&mirror, directory).map_err(TaskError::file("rename the mirror to", directory))
+    sign(mirror, &images)
 }
 
 /// Makes the root file system as an uncompressed tar.
-fn bootstrap(recipe: &Recipe, tar: &Utf8Path) -> Result<(), TaskError> {
+fn bootstrap(archive: &HostArchive, packages: &str, tar: &Utf8Path) -> Result<(), TaskError> {
     progress::step(format!(
         "root file system of {} ({}) by mmdebstrap",
-        recipe.suite, recipe.arch
+        archive.suite, archive.arch
     ));
     let shell = Shell::new()?;
     shell.set_var("PATH", needs::path_with_administrators_programs());
     let mode = if needs::is_root() { "root" } else { "unshare" };
-    let Recipe {
-        suite,
-        arch,
-        packages,
-        sources,
-        ..
-    } = recipe;
-    let apt_options = recipe
+    let HostArchive {
+        suite, arch, sources, ..
+    } = archive;
+    let apt_options = archive
         .apt_options
         .iter()
         .map(|option| format!("--aptopt={option}"));
@@ -312,38 +226,9 @@ fn sign(mirror: &Utf8Path, images: &Utf8Path) -> Result<(), TaskError> {
     let sums = cmd!(shell, "sha256sum --binary {names...}").quiet().read()?;
     shell.write_file("SHA256SUMS", sums + "\n")?;
 
-    // gpg's agent listens in this directory: its path must stay short enough for a socket.
-    let home = tempfile::Builder::new()
-        .prefix("gpg")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir()
-        .map_err(TaskError::file("create", "a key directory"))?;
-    let home = home.path();
-    let key = mirror.join("signing-key.asc");
-    let signed = (|| {
-        cmd!(
-            shell,
-            "gpg --homedir {home} --batch --quiet --pinentry-mode loopback --passphrase= --quick-gen-key"
-        )
-        .args(["dib test mirror", "rsa3072", "sign", "never"])
-        .quiet()
-        .ignore_stderr()
-        .run()?;
-        cmd!(
-            shell,
-            "gpg --homedir {home} --batch --quiet --armor --detach-sign --output SHA256SUMS.gpg SHA256SUMS"
-        )
-        .quiet()
-        .run()?;
-        cmd!(
-            shell,
-            "gpg --homedir {home} --batch --quiet --armor --export --output {key}"
-        )
-        .quiet()
-        .run()
-    })();
-    cmd!(shell, "gpgconf --homedir {home} --kill all").quiet().run()?;
-    Ok(signed?)
+    let key = SigningKey::make("dib test mirror")?;
+    key.sign_detached(&images.join("SHA256SUMS"), &images.join("SHA256SUMS.gpg"))?;
+    key.export(&mirror.join("signing-key.asc"), &mirror.join("signing-key.gpg"))
 }
 
 fn create(path: &Utf8Path) -> Result<File, TaskError> {
@@ -353,29 +238,23 @@ fn create(path: &Utf8Path) -> Result<File, TaskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_settings_that_reach_the_archive_are_kept() {
-        let dump = "Acquire \"\";\nAcquire::http::Proxy \"http://proxy.example.org:3128\";\nAcquire::https::Proxy \"\";\n\
-                    Acquire::Check-Date \"false\";\nAPT::Architecture \"amd64\";\n";
-        assert_eq!(
-            apt_options(dump),
-            [
-                "Acquire::http::Proxy \"http://proxy.example.org:3128\"",
-                "Acquire::Check-Date \"false\""
-            ]
-        );
-    }
+    use crate::apt_sources::HostRelease;
 
     #[test]
     fn inputs_tell_two_recipes_apart() {
         let recipe = |suite: &str| Recipe {
             release: "noble".to_owned(),
-            suite: suite.to_owned(),
-            arch: "amd64".to_owned(),
             packages: PACKAGES,
-            sources: vec!["deb http://a.example.org x main".to_owned()],
-            apt_options: Vec::new(),
+            archive: HostArchive {
+                host: HostRelease {
+                    id: "debian".to_owned(),
+                    codename: "bookworm".to_owned(),
+                },
+                suite: suite.to_owned(),
+                arch: "amd64".to_owned(),
+                sources: vec!["deb http://a.example.org x main".to_owned()],
+                apt_options: Vec::new(),
+            },
         };
         assert_eq!(recipe("x").inputs(), recipe("x").inputs());
         assert_ne!(recipe("x").inputs(), recipe("y").inputs());

@@ -68,6 +68,30 @@ pub(crate) const MIRROR: &[Need] = &[
     },
 ];
 
+/// What making an archive in Ubuntu's layout calls.
+pub(crate) const UBUNTU_ARCHIVE: &[Need] = &[
+    Need {
+        program: "apt-ftparchive",
+        package: "apt-utils",
+    },
+    Need {
+        program: "gpg",
+        package: "gpg",
+    },
+    Need {
+        program: "gpg-agent",
+        package: "gpg-agent",
+    },
+    Need {
+        program: "gpgconf",
+        package: "gpgconf",
+    },
+    Need {
+        program: "xz",
+        package: "xz-utils",
+    },
+];
+
 /// What the tests and the checks on an image call besides.
 const TESTS: &[Need] = &[Need {
     program: "qemu-img",

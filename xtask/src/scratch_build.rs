@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
-use crate::build_image::LocalMirror;
+use crate::local_mirror::LocalMirror;
 use crate::needs;
 use crate::ordinary_user::OrdinaryUser;
 use crate::task_error::TaskError;
@@ -23,11 +23,24 @@ pub(crate) struct ScratchBuild {
 }
 
 impl ScratchBuild {
-    /// Makes the place for the current user or, as root, for another.
+    /// Makes the place for the current user or, as root, for another; builds take from a local mirror.
     pub(crate) fn prepare(
         user: Option<&OrdinaryUser>,
         dib: &Utf8Path,
         mirror: &LocalMirror,
+    ) -> Result<Self, TaskError> {
+        let mut scratch = Self::prepare_without_mirror(user, dib)?;
+        // The checkout may lie where the other user can't go.
+        let key = scratch.path().join(mirror.key().file_name().unwrap_or("key"));
+        fs::copy(mirror.key(), &key).map_err(TaskError::file("copy", mirror.key()))?;
+        scratch.variables.extend(mirror.with_key(&key).variables());
+        Ok(scratch)
+    }
+
+    /// Makes the place; builds take from where the host takes its own packages.
+    pub(crate) fn prepare_without_mirror(
+        user: Option<&OrdinaryUser>,
+        dib: &Utf8Path,
     ) -> Result<Self, TaskError> {
         let directory = tempfile::Builder::new()
             .prefix("dib-scratch-")
@@ -39,10 +52,7 @@ impl ScratchBuild {
             user: user.cloned(),
             variables: Vec::new(),
         };
-        // The checkout may lie where the other user can't go.
-        let key = scratch.path().join("signing-key.asc");
         fs::copy(dib, scratch.path().join("dib")).map_err(TaskError::file("copy", dib))?;
-        fs::copy(&mirror.signing_key, &key).map_err(TaskError::file("copy", &mirror.signing_key))?;
         for name in ["out", "tmp", "cache"] {
             let path = scratch.path().join(name);
             fs::create_dir(&path).map_err(TaskError::file("create", &path))?;
@@ -50,19 +60,10 @@ impl ScratchBuild {
                 chown(&path, Some(user.uid), Some(user.gid)).map_err(TaskError::file("give away", &path))?;
             }
         }
-        scratch.variables.extend(
-            LocalMirror {
-                url: mirror.url.clone(),
-                signing_key: key,
-            }
-            .variables(),
-        );
-        scratch
-            .variables
-            .push(("TMPDIR", scratch.temporary().into_string()));
-        scratch
-            .variables
-            .push(("DIB_IMAGE_CACHE", scratch.cache().into_string()));
+        scratch.variables.extend([
+            ("TMPDIR", scratch.temporary().into_string()),
+            ("DIB_IMAGE_CACHE", scratch.cache().into_string()),
+        ]);
         Ok(scratch)
     }
 

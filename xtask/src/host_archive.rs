@@ -1,0 +1,100 @@
+//! The host distribution's own archive, as this host reaches it: what mirrors, archives and comparisons are made from.
+
+use xshell::{Shell, cmd};
+
+use crate::apt_sources::{self, HostRelease};
+use crate::task_error::TaskError;
+
+/// Package sources of one release, with what apt must be told to use them.
+#[derive(Debug, Clone)]
+pub(crate) struct HostArchive {
+    /// The distribution, whose release is the host's.
+    pub(crate) host: HostRelease,
+    /// The suite without a pocket, such as `bookworm`.
+    pub(crate) suite: String,
+    /// The architecture, in Debian's words.
+    pub(crate) arch: String,
+    /// The sources in apt's one-line format.
+    pub(crate) sources: Vec<String>,
+    /// Settings as `NAME "VALUE"`.
+    pub(crate) apt_options: Vec<String>,
+}
+
+/// Finds the sources of the host's own release and architecture in apt's files.
+pub(crate) fn of_this_host() -> Result<HostArchive, TaskError> {
+    of_suite(None, None, &[])
+}
+
+/// Finds the sources of a suite and an architecture [defaults: the host's own], unless sources are given.
+pub(crate) fn of_suite(
+    suite: Option<&str>,
+    arch: Option<&str>,
+    sources: &[String],
+) -> Result<HostArchive, TaskError> {
+    let shell = Shell::new()?;
+    let arch = match arch {
+        Some(arch) => arch.to_owned(),
+        None => cmd!(shell, "dpkg --print-architecture").quiet().read()?,
+    };
+    let host = apt_sources::host_release()?;
+    let suite = suite.unwrap_or(&host.codename).to_owned();
+    let sources = if sources.is_empty() {
+        let all = apt_sources::of_host()?;
+        apt_sources::choose(&all, &host, &suite, &arch)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    } else {
+        sources.to_vec()
+    };
+    if sources.is_empty() {
+        return Err(TaskError::Check(format!(
+            "apt's files on this host name no archive of {} {} itself",
+            host.id, host.codename
+        )));
+    }
+    let dump = cmd!(shell, "apt-config dump").quiet().read()?;
+    Ok(HostArchive {
+        host,
+        suite,
+        arch,
+        sources,
+        apt_options: apt_options(&dump),
+    })
+}
+
+/// The host's settings without which its archives may not be reached: proxies, and leave to use an archive whose
+/// date does not fit the clock.
+fn apt_options(dump: &str) -> Vec<String> {
+    const KEPT: [&str; 4] = [
+        "Acquire::http::Proxy",
+        "Acquire::https::Proxy",
+        "Acquire::Check-Valid-Until",
+        "Acquire::Check-Date",
+    ];
+    dump.lines()
+        .filter(|line| {
+            line.split_once(' ')
+                .is_some_and(|(name, value)| KEPT.contains(&name) && value != "\"\";")
+        })
+        .map(|line| line.trim_end_matches(';').to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_settings_that_reach_the_archive_are_kept() {
+        let dump = "Acquire \"\";\nAcquire::http::Proxy \"http://proxy.example.org:3128\";\nAcquire::https::Proxy \"\";\n\
+                    Acquire::Check-Date \"false\";\nAPT::Architecture \"amd64\";\n";
+        assert_eq!(
+            apt_options(dump),
+            [
+                "Acquire::http::Proxy \"http://proxy.example.org:3128\"",
+                "Acquire::Check-Date \"false\""
+            ]
+        );
+    }
+}
