@@ -28,8 +28,8 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let lists = wanted.lists()?;
     let arch = ctx.arch().to_string();
     let suites = sources::suites(&lists, &arch)?;
-    let archive =
-        Archive::fetch(ctx.cache(), &suites, &arch, expiry(ctx, &wanted)?).map_err(HookError::foreign)?;
+    let expiry = expiry(ctx, &wanted)?;
+    let archive = Archive::fetch(ctx.cache(), &suites, &arch, expiry).map_err(HookError::foreign)?;
     let bootstrap = bootstrap_set(&archive, &[]).map_err(HookError::foreign)?;
 
     let (cache, environment) = (ctx.cache().without_transfers_told(), environment(ctx));
