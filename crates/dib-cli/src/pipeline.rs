@@ -139,14 +139,8 @@ fn build_in_sandbox(
     );
     let phases = build.run_phases()?;
     let images = images::write(&build, disk, directory, console)?;
-    report::write(
-        &spec.output.base,
-        &phases,
-        &images,
-        &journal.entries(),
-        &build.variables,
-    )
-    .map_err(|error| CliError::new(ErrorKind::InputOutput, error).hint("the images are complete"))?;
+    report::write(&spec.output.base, &phases, &images, &build)
+        .map_err(|error| CliError::new(ErrorKind::InputOutput, error).hint("the images are complete"))?;
     for image in &images {
         announce(image, console);
     }

@@ -4,9 +4,29 @@ use std::fs;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_core::{Entry, PhaseProfile, Variables};
+use dib_core::{Build, Entry, FileKind, PhaseProfile};
 use dib_image::WrittenImage;
+use dib_sys::{InvalidTargetPath, TargetError, TargetPath, TargetRoot, WalkStep};
 use serde::Serialize;
+
+/// Why what belongs beside the images is not there.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReportError {
+    /// A file can't be written.
+    #[error("failed to write {path}")]
+    Write {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The image's manifests can't be read.
+    #[error("failed to read the image's manifests")]
+    Manifests(#[from] TargetError),
+    /// The name of their directory is none.
+    #[error("DIB_MANIFEST_IMAGE_DIR is no path of an image")]
+    Directory(#[from] InvalidTargetPath),
+}
 
 /// The build's report, `<base>.d/report.json`.
 #[derive(Serialize)]
@@ -31,12 +51,9 @@ pub(crate) fn write(
     base: &Utf8Path,
     phases: &[PhaseProfile],
     images: &[WrittenImage],
-    journal: &[Entry],
-    variables: &Variables,
-) -> io::Result<()> {
+    build: &Build<'_>,
+) -> Result<(), ReportError> {
     let directory = Utf8PathBuf::from(format!("{base}.d"));
-    let manifests = directory.join("dib-manifests");
-    fs::create_dir_all(&directory)?;
     let images = images
         .iter()
         .map(|image| Image {
@@ -45,18 +62,62 @@ pub(crate) fn write(
             allocated: image.allocated,
         })
         .collect();
-    fs::write(
-        directory.join("report.json"),
-        serde_json::to_vec_pretty(&Report {
-            phases,
-            images,
-            journal,
-        })?,
-    )?;
-    fs::create_dir_all(&manifests)?;
-    fs::write(manifests.join("dib_environment"), variables.dib_environment())?;
-    fs::write(
-        manifests.join("dib_arguments"),
-        format!("{}\n", variables.get("DIB_ARGS").unwrap_or_default()),
-    )
+    let report = serde_json::to_vec_pretty(&Report {
+        phases,
+        images,
+        journal: &build.journal.entries(),
+    })
+    .expect("a report's maps have texts for keys");
+    write_file(&directory.join("report.json"), &report)?;
+
+    let variables = &build.variables;
+    let value = |name: &str| variables.get(name).filter(|value| !value.is_empty());
+    let saved = value("DIB_MANIFEST_SAVE_DIR").map_or(directory, Utf8PathBuf::from);
+    if let Some(of_image) = value("DIB_MANIFEST_IMAGE_DIR") {
+        copy_manifests(build.target, of_image, &saved)?;
+    } else {
+        let manifests = saved.join("dib-manifests");
+        write_file(
+            &manifests.join("dib_environment"),
+            variables.dib_environment().as_bytes(),
+        )?;
+        let arguments = format!("{}\n", value("DIB_ARGS").unwrap_or_default());
+        write_file(&manifests.join("dib_arguments"), arguments.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Copies the image's directory of manifests, under its own name, into a directory of the host.
+fn copy_manifests(target: &TargetRoot, of_image: &str, saved: &Utf8Path) -> Result<(), ReportError> {
+    let of_image: TargetPath = of_image.parse()?;
+    let name = of_image.file_name().unwrap_or("dib-manifests");
+    let mut files = Vec::new();
+    if target.metadata(&of_image)?.is_some() {
+        target.walk(&of_image, &mut |path, metadata| {
+            if metadata.kind == FileKind::Regular {
+                files.push(path.clone());
+            }
+            WalkStep::Descend
+        })?;
+    }
+    for file in files {
+        let below = file
+            .as_relative()
+            .strip_prefix(of_image.as_relative())
+            .unwrap_or_default();
+        let copy = saved.join(name).join(below.trim_start_matches('/'));
+        write_file(&copy, &target.read(&file)?)?;
+    }
+    Ok(())
+}
+
+fn write_file(path: &Utf8Path, contents: &[u8]) -> Result<(), ReportError> {
+    let failed = |source| ReportError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(failed)?;
+    }
+    fs::write(path, contents).map_err(failed)
 }
