@@ -6,6 +6,7 @@
 //! through [`Observer`]. Nothing in here reads the environment: what the user wants comes as an [`ImageSpec`].
 //!
 //! In reading order:
+//! - [`nearest`]: names that somebody meant.
 //! - [`phase`], [`hook`], [`package`], [`package_map`], [`service_map`], [`element`], [`registry`]: what there is.
 //! - [`spec`], [`break_points`]: what the user wants.
 //! - [`variables`], [`install_type`], [`plan`]: what will be done; pure.
@@ -21,6 +22,7 @@ pub mod hook;
 pub mod install_type;
 pub mod journal;
 pub mod machine;
+pub mod nearest;
 pub mod observer;
 pub mod package;
 pub mod package_map;

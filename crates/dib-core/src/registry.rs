@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::nearest::nearest;
 use crate::{Element, ElementName};
 
 /// The elements that a binary knows, by name.
@@ -67,44 +68,14 @@ impl Registry {
     /// is near.
     #[must_use]
     pub fn nearest(&self, name: &str) -> Option<&ElementName> {
-        let known = self
-            .elements
-            .values()
-            .flat_map(|e| std::iter::once(e.name()).chain(e.provided()));
-        known
-            .map(|candidate| (distance(name, candidate.as_str()), candidate))
-            .filter(|(distance, _)| *distance <= 1.max(name.len() / 3))
-            .min_by_key(|(distance, _)| *distance)
-            .map(|(_, candidate)| candidate)
+        let known = || {
+            self.elements
+                .values()
+                .flat_map(|element| std::iter::once(element.name()).chain(element.provided()))
+        };
+        let nearest = nearest(name, known().map(ElementName::as_str))?;
+        known().find(|candidate| candidate.as_str() == nearest)
     }
-}
-
-/// Counts the insertions, deletions, replacements and swaps of neighbours that make one text of the other
-/// (optimal string alignment).
-fn distance(left: &str, right: &str) -> usize {
-    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
-    for (column, cell) in rows[0].iter_mut().enumerate() {
-        *cell = column;
-    }
-    for row in 1..=left.len() {
-        rows[row][0] = row;
-        for column in 1..=right.len() {
-            let replaced = usize::from(left[row - 1] != right[column - 1]);
-            let mut best = (rows[row - 1][column - 1] + replaced)
-                .min(rows[row - 1][column] + 1)
-                .min(rows[row][column - 1] + 1);
-            let swapped = row > 1
-                && column > 1
-                && left[row - 1] == right[column - 2]
-                && left[row - 2] == right[column - 1];
-            if swapped {
-                best = best.min(rows[row - 2][column - 2] + 1);
-            }
-            rows[row][column] = best;
-        }
-    }
-    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]

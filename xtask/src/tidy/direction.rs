@@ -42,6 +42,11 @@ const RULES: &[Rule] = &[
         tests_may_use: &[],
     },
     Rule {
+        package: "dib-script",
+        may_use: &["dib-core"],
+        tests_may_use: &[],
+    },
+    Rule {
         package: "dib-testing",
         may_use: &["dib-core", "dib-cache", "dib-sys"],
         tests_may_use: &[],
@@ -59,7 +64,15 @@ const RULES: &[Rule] = &[
     },
     Rule {
         package: "dib-cli",
-        may_use: &["dib-cache", "dib-core", "dib-deb", "dib-elements-*", "dib-image", "dib-sys"],
+        may_use: &[
+            "dib-cache",
+            "dib-core",
+            "dib-deb",
+            "dib-elements-*",
+            "dib-image",
+            "dib-script",
+            "dib-sys",
+        ],
         tests_may_use: &["dib-testing"],
     },
     Rule {

@@ -1,0 +1,233 @@
+//! An element that is a directory.
+
+use std::fs;
+use std::io;
+
+use camino::Utf8Path;
+use dib_core::{Element, ElementName, Phase};
+
+use crate::document::{self, Node};
+use crate::error::{ElementError, Misplaced, Place};
+use crate::{maps, package_installs, readme};
+
+/// Reads what the directory of an element declares.
+///
+/// Its name is the directory's. It is [unusable](Element::unusable) when it holds what only hooks do something with.
+///
+/// # Errors
+/// When the directory's name is no element's, or when a file in it can't be read or says what makes no sense.
+pub fn load_element(directory: &Utf8Path) -> Result<Element, ElementError> {
+    let name: ElementName = directory.file_name().unwrap_or_default().parse()?;
+    let mut element = Element::new(name.as_str()).of_directory(directory);
+    if let Some(text) = read(&directory.join("README.rst"))? {
+        element = element.about(&readme::first_sentence(&text));
+    }
+    let dependencies = element_names(&directory.join("element-deps"))?;
+    let provided = element_names(&directory.join("element-provides"))?;
+    element = element
+        .depends_on(&as_texts(&dependencies))
+        .provides(&as_texts(&provided));
+    // In upstream's order, which decides between the two where one wants what the other doesn't.
+    for file in ["package-installs.json", "package-installs.yaml"] {
+        for rule in read_document(&directory.join(file), package_installs::rules)?.unwrap_or_default() {
+            element = element.package_rule(rule);
+        }
+    }
+    if let Some(map) = read_document(&directory.join("pkg-map"), maps::package_map)? {
+        element = element.package_map(map);
+    }
+    if let Some(map) = read_document(&directory.join("svc-map"), maps::service_map)? {
+        element = element.service_map(map);
+    }
+    let unread = what_only_hooks_use(directory)?;
+    if unread.is_empty() {
+        return Ok(element);
+    }
+    let reason = format!(
+        "{directory} has {}, and scripts are not run yet",
+        unread.join(", ")
+    );
+    Ok(element.unusable(&reason))
+}
+
+/// Reads a file, if it is there. What is not UTF-8 in it is replaced.
+fn read(path: &Utf8Path) -> Result<Option<String>, ElementError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ElementError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Reads a document, if it is there.
+fn read_document<T>(
+    path: &Utf8Path,
+    interpret: fn(&Node) -> Result<T, Misplaced>,
+) -> Result<Option<T>, ElementError> {
+    let Some(text) = read(path)? else {
+        return Ok(None);
+    };
+    document::parse(&text)
+        .and_then(|document| interpret(&document))
+        .map(Some)
+        .map_err(|Misplaced { place, fault }| ElementError::Fault {
+            path: path.to_owned(),
+            place,
+            fault,
+        })
+}
+
+/// Reads names of elements, one on each line.
+fn element_names(path: &Utf8Path) -> Result<Vec<ElementName>, ElementError> {
+    let text = read(path)?.unwrap_or_default();
+    let lines = text.lines().enumerate();
+    lines
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(index, line)| {
+            line.trim().parse().map_err(|error| ElementError::Fault {
+                path: path.to_owned(),
+                place: Place {
+                    line: index + 1,
+                    column: 1 + line.len() - line.trim_start().len(),
+                },
+                fault: crate::Fault::ElementName(error),
+            })
+        })
+        .collect()
+}
+
+fn as_texts(names: &[ElementName]) -> Vec<&str> {
+    names.iter().map(ElementName::as_str).collect()
+}
+
+/// Lists what the directory has for hooks: phases, their environment, and files that hooks of others look for.
+fn what_only_hooks_use(directory: &Utf8Path) -> Result<Vec<String>, ElementError> {
+    let cannot = |source| ElementError::Read {
+        path: directory.to_owned(),
+        source,
+    };
+    let mut names = Vec::new();
+    for entry in directory.read_dir_utf8().map_err(cannot)? {
+        // What has a name that is not UTF-8 is nothing that anybody looks for.
+        let Ok(entry) = entry else { continue };
+        let name = entry.file_name();
+        let is_phase = name
+            .strip_suffix(".d")
+            .is_some_and(|name| name.parse::<Phase>().is_ok());
+        let is_disk = name.starts_with("block-device-")
+            && Utf8Path::new(name)
+                .extension()
+                .is_some_and(|extension| extension == "yaml");
+        if is_phase || is_disk || ["environment.d", "init-scripts"].contains(&name) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+    use dib_core::PackageRule;
+
+    use super::*;
+
+    /// Makes an element `mine` of these files in a directory that goes away with the first value.
+    fn element(files: &[(&str, &str)]) -> (tempfile::TempDir, Utf8PathBuf) {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(parent.path()).unwrap().join("mine");
+        fs::create_dir(&directory).unwrap();
+        for (name, contents) in files {
+            let path = directory.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, contents).unwrap();
+        }
+        (parent, directory)
+    }
+
+    fn texts(names: &[ElementName]) -> Vec<&str> {
+        names.iter().map(ElementName::as_str).collect()
+    }
+
+    #[test]
+    fn all_that_an_element_declares_is_read() {
+        let (_parent, directory) = element(&[
+            ("README.rst", "====\nmine\n====\n\nDoes it. And more.\n"),
+            ("element-deps", "dpkg\n\n  cache-url  \n"),
+            ("element-provides", "operating-system"),
+            ("package-installs.json", r#"{"a": null}"#),
+            ("package-installs.yaml", "b:\n  uninstall: True\n"),
+            ("pkg-map", r#"{"family": {"debian": {"a": "c"}}}"#),
+            ("svc-map", "s:\n  debian: t\n"),
+            ("static/etc/x", ""),
+            ("test-elements/y/README.rst", ""),
+        ]);
+        let element = load_element(&directory).unwrap();
+        assert_eq!(element.name().as_str(), "mine");
+        assert_eq!(element.summary(), "Does it");
+        assert_eq!(element.directory(), Some(directory.as_path()));
+        assert_eq!(texts(element.dependencies()), ["dpkg", "cache-url"]);
+        assert_eq!(texts(element.provided()), ["operating-system"]);
+        let rules = [PackageRule::new("a"), PackageRule::new("b").uninstalled()];
+        assert_eq!(element.package_rules(), rules);
+        assert_eq!(element.package_mapping().unwrap().map("a", "ubuntu", ""), ["c"]);
+        assert_eq!(element.service_mapping().unwrap().map("s", "debian"), "t");
+        assert_eq!(element.why_unusable(), None);
+    }
+
+    #[test]
+    fn an_empty_directory_is_an_element() {
+        let (_parent, directory) = element(&[]);
+        let element = load_element(&directory).unwrap();
+        assert_eq!(element.summary(), "");
+        assert!(element.package_mapping().is_none());
+    }
+
+    #[test]
+    fn what_only_hooks_use_makes_it_unusable() {
+        let (_parent, directory) = element(&[
+            ("install.d/50-x", "#!/bin/sh\n"),
+            ("environment.d/10-x", "export X=1\n"),
+            ("block-device-default.yaml", ""),
+            ("more.d/x", ""),
+        ]);
+        let element = load_element(&directory).unwrap();
+        assert_eq!(
+            element.why_unusable().unwrap(),
+            format!(
+                "{directory} has block-device-default.yaml, environment.d, install.d, and scripts are not run yet"
+            )
+        );
+    }
+
+    #[test]
+    fn faults_name_file_line_and_column() {
+        let check = |name: &str, contents: &str, message: &str| {
+            let (_parent, directory) = element(&[(name, contents)]);
+            let error = load_element(&directory).unwrap_err();
+            assert_eq!(error.to_string(), format!("{directory}/{name}:{message}"));
+        };
+        check(
+            "package-installs.yaml",
+            "a:\n  arhc: amd64\n",
+            r#"2:3: there is no key "arhc"; did you mean arch?"#,
+        );
+        check("pkg-map", "{\"family\": {", "1:12: unclosed bracket '{'");
+        check(
+            "element-deps",
+            "a\n b c\n",
+            r#"2:2: "b c" is no name for an element: letters, digits, "-", "_", "+" and "." make one"#,
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_an_error() {
+        let (_parent, directory) = element(&[("pkg-map/x", "")]);
+        let error = load_element(&directory).unwrap_err();
+        assert_eq!(error.to_string(), format!("failed to read {directory}/pkg-map"));
+    }
+}

@@ -1,0 +1,136 @@
+//! What can be wrong with elements that are directories.
+
+use std::fmt;
+use std::io;
+
+use camino::Utf8PathBuf;
+use dib_core::element::InvalidElementName;
+use dib_core::nearest::nearest;
+use dib_core::package::InvalidCondition;
+
+/// Why the directories of a path can't be searched for elements.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ElementsPathError {
+    /// It is no directory.
+    #[error("{directory}, on ELEMENTS_PATH, is not a directory")]
+    NoDirectory {
+        /// The path.
+        directory: Utf8PathBuf,
+    },
+    /// It can't be listed.
+    #[error("failed to list the elements in {directory}")]
+    List {
+        /// The directory.
+        directory: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Why a directory is no element that can be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ElementError {
+    /// Its name is none for an element.
+    #[error(transparent)]
+    Name(#[from] InvalidElementName),
+    /// A file of it can't be read.
+    #[error("failed to read {path}")]
+    Read {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of it says what makes no sense.
+    #[error("{path}:{place}: {fault}")]
+    Fault {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Where in it.
+        place: Place,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+/// A place in a file, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.line, self.column)
+    }
+}
+
+/// What is wrong at a place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The text is neither YAML nor JSON.
+    #[error("{0}")]
+    Syntax(String),
+    /// The file holds more than one document.
+    #[error("a second document begins here, and only one is read")]
+    SecondDocument,
+    /// Aliases make the document too large to be meant so.
+    #[error("the document is too large")]
+    TooLarge,
+    /// Something is of another kind than it should be.
+    #[error("{what} must be {wanted}, not {found}")]
+    WrongKind {
+        /// What is read.
+        what: String,
+        /// The kind it should be of.
+        wanted: &'static str,
+        /// The kind it is of.
+        found: &'static str,
+    },
+    /// A name that nobody knows.
+    #[error("there is no {what} {name:?}; {}", instead_of(name, known))]
+    Unknown {
+        /// What is named, such as `key`.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: &'static [&'static str],
+    },
+    /// Both `arch` and `not-arch` are given.
+    #[error("{package} has both arch and not-arch, and only one of them may be given")]
+    BothArchitectures {
+        /// The package.
+        package: String,
+    },
+    /// A condition is none.
+    #[error(transparent)]
+    Condition(#[from] InvalidCondition),
+    /// The name of a package is empty, or begins as an option does.
+    #[error("{0:?} is no name for a package")]
+    PackageName(String),
+    /// The name of an element is none.
+    #[error(transparent)]
+    ElementName(#[from] InvalidElementName),
+}
+
+/// Says which name was meant, or else which there are.
+fn instead_of(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("there are {}", known.join(", ")),
+    }
+}
+
+/// A fault and its place, before it is known which file has it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Misplaced {
+    pub(crate) place: Place,
+    pub(crate) fault: Fault,
+}
