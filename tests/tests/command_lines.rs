@@ -22,6 +22,7 @@ fn the_plan_of_ubuntu_lists_the_seeds_root_stage() {
         hooks,
         [
             "01-ccache",
+            "09-apt-keyring",
             "10-cache-ubuntu-tarball",
             "50-build-with-http-cache",
             "60-block-apt-translations",
@@ -98,11 +99,23 @@ fn elements_and_their_variables_are_shown() {
     let world = World::new();
     let list = succeed(world.program("myorg-dib").arg("elements")).stdout;
     insta::assert_snapshot!(list, @"
-    base        What every image gets, whatever its distribution
-    dpkg        Builds on dpkg and apt: quiet, fast, without starting daemons; installs packages
-    myorg-ssh   An SSH server as my organisation wants it
-    myorg-tiny  An operating system of a handful of files, to try builds with
-    ubuntu      Ubuntu, from the root file system of its published cloud images
+    base                   What every image gets, whatever its distribution
+    debian                 Debian as a cloud image, from its archive: cloud-init, SSH, and the usual tools
+    debian-minimal         A minimal Debian with a kernel, from its archive
+    debootstrap            Makes a root file system of an archive's packages; debian-minimal and ubuntu-minimal say of which
+    dib-init-system        Knows the image's init system
+    dpkg                   Builds on dpkg and apt: quiet, fast, without starting daemons; installs packages
+    install-types          Lets the user choose where an element's software comes from, by DIB_INSTALLTYPE_<element with _ for ->
+    manifests              Keeps what went into the image, in it and in <image>.d/dib-manifests
+    modprobe               Keeps kernel modules from being loaded
+    myorg-ssh              An SSH server as my organisation wants it
+    myorg-tiny             An operating system of a handful of files, to try builds with
+    openssh-server         Installs OpenSSH's server, starts it at boot, and has it use strong algorithms only
+    pkg-map                Maps names of packages to those of the distribution, and keeps the maps in the image
+    runtime-ssh-host-keys  Leaves no SSH host keys in the image; a machine makes its own at its first boot
+    svc-map                Maps names of services to those of the distribution, for scripts in the image
+    sysprep                Leaves in the image what a first boot has to find
+    ubuntu                 Ubuntu, from the root file system of its published cloud images
     ");
     let shown = succeed(world.program("dib").args(["elements", "show", "base"])).stdout;
     assert!(

@@ -1,40 +1,50 @@
-//! The element `dpkg`: what every image made of `.deb` packages needs while it is built.
+//! The elements `dpkg` and `package-installs`: what every image made of `.deb` packages needs while it is built.
 //!
-//! It keeps daemons from starting, translations from being fetched and `dpkg` from flushing every file to disk; it
-//! shares the host's cache of packages with the target, uses the host's proxy, and installs the packages that the
-//! elements and the user ask for. Whatever only the build needs is undone in the phase `cleanup`, by a hook that
-//! stands in the same file as the one that did it.
+//! They keep daemons from starting, translations from being fetched and `dpkg` from flushing every file to disk; they
+//! share the host's cache of packages with the target, use the host's proxy and the user's keys, and install the packages that
+//! the elements and the user ask for. Whatever only the build needs is undone in the phase `cleanup`, by a hook that stands in
+//! the same file as the one that did it.
 //!
 //! This crate must not know where a root file system comes from, nor any release of any distribution.
 //!
-//! In reading order, one file for each hook or pair of them:
-//! - [`build_with_http_cache`], [`block_apt_translations`], [`block_daemons`], [`shared_apt_cache`], [`trim_dpkg`]: the
-//!   phase `root`;
-//! - [`packages`]: `pre-install` to `finalise`.
+//! In reading order, one file for each hook or group of them:
+//! - [`apt_keyring`], [`build_with_http_cache`], [`block_apt_translations`], [`block_daemons`], [`shared_apt_cache`],
+//!   [`trim_dpkg`]: the phase `root`;
+//! - [`disable_apt_recommends`], [`apt_get_update`]: before packages are installed;
+//! - [`package_installs`]: the element that installs them;
+//! - [`clean_up_cache`]: the end.
 
+pub mod apt_get_update;
+pub mod apt_keyring;
 pub mod block_apt_translations;
 pub mod block_daemons;
 pub mod build_with_http_cache;
-pub mod packages;
+pub mod clean_up_cache;
+pub mod disable_apt_recommends;
+pub mod package_installs;
 pub mod shared_apt_cache;
 pub mod trim_dpkg;
 
+mod apt_get;
+mod present_packages;
+
 use dib_core::{DuplicateElement, Element, Phase, Registry, Variable};
 
-/// Registers the element `dpkg`.
+/// Registers the elements `dpkg` and `package-installs`.
 ///
 /// # Errors
-/// When the registry holds an element of that name already.
+/// When the registry holds an element of one of these names already.
 pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
-    registry.add(element())
+    registry.add(element())?;
+    registry.add(package_installs::element())
 }
 
 /// Returns the element `dpkg`.
 #[must_use]
 pub fn element() -> Element {
     Element::new("dpkg")
-        .about("Builds on dpkg and apt: quiet, fast, without starting daemons; installs packages")
-        .provides(&["package-installer"])
+        .about("Builds on dpkg and apt: quiet, fast, without starting daemons")
+        .depends_on(&["manifests", "package-installs"])
         .variable(Variable::new(
             "DISTRO_NAME",
             "the distribution's name, by which package caches are told apart",
@@ -57,6 +67,18 @@ pub fn element() -> Element {
             )
             .default("0"),
         )
+        .variable(
+            Variable::new(
+                "DIB_AVOID_PACKAGES_UPDATE",
+                "other than 0: packages that are installed already are not upgraded",
+            )
+            .default("0"),
+        )
+        .variable(Variable::new(
+            "DIB_ADD_APT_KEYS",
+            "a directory of the host with files of keys for apt to trust",
+        ))
+        .hook(Phase::Root, "09-apt-keyring", apt_keyring::apt_keyring)
         .hook(
             Phase::Root,
             "50-build-with-http-cache",
@@ -88,14 +110,22 @@ pub fn element() -> Element {
         .hook(
             Phase::PreInstall,
             "00-disable-apt-recommends",
-            packages::disable_apt_recommends,
+            disable_apt_recommends::disable_apt_recommends,
         )
-        .hook(Phase::PreInstall, "99-apt-get-update", packages::apt_get_update)
-        .hook(Phase::Install, "01-package-installs", packages::package_installs)
         .hook(
-            Phase::PostInstall,
-            "00-command-line-packages",
-            packages::command_line_packages,
+            Phase::PreInstall,
+            "03-baseline-tools",
+            apt_get_update::baseline_tools,
         )
-        .hook(Phase::Finalise, "99-clean-up-cache", packages::clean_up_cache)
+        .hook(
+            Phase::PreInstall,
+            "99-apt-get-update",
+            apt_get_update::apt_get_update,
+        )
+        .hook(Phase::Install, "00-up-to-date", apt_get_update::up_to_date)
+        .hook(
+            Phase::Finalise,
+            "99-clean-up-cache",
+            clean_up_cache::clean_up_cache,
+        )
 }

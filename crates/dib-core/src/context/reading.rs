@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use dib_sys::{FileKind, Metadata, TargetPath, WalkStep};
 
 use super::HookContext;
@@ -176,5 +176,32 @@ impl HookContext<'_> {
                 source,
             })?;
         Ok(contents)
+    }
+
+    /// Returns the files below a directory of the host that the user named, sorted; links to files count as files, links to
+    /// directories are not followed.
+    ///
+    /// # Errors
+    /// When a directory can't be listed or something in it can't be looked at.
+    pub fn host_files_below(&self, directory: &Utf8Path) -> Result<Vec<Utf8PathBuf>, HookError> {
+        let failed = |action, path: &Utf8Path| {
+            let path = path.to_string();
+            move |source| HookError::Host { action, path, source }
+        };
+        let mut files = Vec::new();
+        let mut directories = vec![directory.to_owned()];
+        while let Some(directory) = directories.pop() {
+            for entry in directory.read_dir_utf8().map_err(failed("list", &directory))? {
+                let entry = entry.map_err(failed("list", &directory))?;
+                let path = entry.path();
+                if entry.file_type().map_err(failed("look at", path))?.is_dir() {
+                    directories.push(path.to_owned());
+                } else if path.is_file() {
+                    files.push(path.to_owned());
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
     }
 }
