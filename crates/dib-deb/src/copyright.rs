@@ -52,7 +52,9 @@ pub fn parse_copyright(text: &str) -> Option<Declaration> {
         }
     }
     let of_all = field(header, "License").map(DeclaredLicense::parse);
-    declaration.licenses = match of_all.filter(|license| !license.is_empty()) {
+    // Some headers tell in prose that each file has its own licence.
+    let is_clear = |license: &DeclaredLicense| of_files.is_empty() || !license.expression.is_prose();
+    declaration.licenses = match of_all.filter(|license| !license.is_empty() && is_clear(license)) {
         Some(license) => vec![license],
         None => of_files,
     };
@@ -79,9 +81,14 @@ impl DeclaredLicense {
     fn parse(value: &str) -> Self {
         let (synopsis, text) = value.split_once('\n').unwrap_or((value, ""));
         let synopsis = synopsis.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-        let text = formatted(text);
+        let mut text = formatted(text);
+        let expression = Expression::parse(&synopsis);
+        if expression.is_prose() && !text.is_empty() {
+            // The licence has no name, and its text begins at once.
+            text = format!("{synopsis}\n{text}");
+        }
         Self {
-            expression: Expression::parse(&synopsis),
+            expression,
             synopsis,
             text: Some(text).filter(|text| !text.is_empty()),
         }

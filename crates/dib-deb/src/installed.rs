@@ -2,7 +2,7 @@
 //!
 //! The file's fields and words are those of dpkg(1) and deb822(5).
 
-use dib_sys::{TargetError, TargetRoot};
+use dib_sys::{TargetError, TargetPath, TargetRoot};
 
 use crate::MultiArch;
 use crate::package::field;
@@ -96,7 +96,7 @@ pub enum StatusError {
 /// # Errors
 /// When the status file can't be read or is malformed.
 pub fn installed_packages(target: &TargetRoot) -> Result<Vec<InstalledPackage>, InstalledError> {
-    let status = target.read(&STATUS.parse().expect("the path is one"))?;
+    let status = target.read(&status_path())?;
     parse_status(&String::from_utf8_lossy(&status)).map_err(InstalledError::Status)
 }
 
@@ -131,6 +131,12 @@ pub(crate) fn stanzas(text: &str) -> impl Iterator<Item = (usize, &str)> {
         }
         Some((number, &text[start..position]))
     })
+}
+
+fn status_path() -> TargetPath {
+    STATUS
+        .parse()
+        .expect("the path holds nothing that a path may not")
 }
 
 impl InstalledPackage {
@@ -222,10 +228,7 @@ impl InstalledPackage {
         let source = source.unwrap_or(&self.name);
         match source.split_once('(') {
             None => (source, &self.version),
-            Some((name, version)) => (
-                name.trim_ascii_end(),
-                version.trim_end_matches(')').trim_ascii(),
-            ),
+            Some((name, version)) => (name.trim_ascii_end(), version.trim_end_matches(')').trim_ascii()),
         }
     }
 

@@ -19,19 +19,25 @@
 //! - [`mod@configure`]: dpkg configures them.
 //! - [`current_lists`]: whether lists and packages are those of this very build.
 //! - [`progress`]: what is told meanwhile.
+//! - [`installed`]: the packages of a target, as dpkg's database tells.
+//! - [`mod@dpkg_manifest`], [`mod@copyright`], [`sbom`]: lists of them: upstream's, and an SPDX document with their licences.
 
 pub mod apt_conf;
 pub mod archive;
 pub mod bootstrap;
 pub mod configure;
+pub mod copyright;
 pub mod current_lists;
 pub mod deb_file;
+pub mod dpkg_manifest;
+pub mod installed;
 pub mod keys;
 pub mod package;
 pub mod progress;
 pub mod relation;
 pub mod release;
 pub mod resolve;
+pub mod sbom;
 pub mod sources;
 pub mod transaction;
 pub mod version;
@@ -46,12 +52,18 @@ pub use apt_conf::host_checks_valid_until;
 pub use archive::{Archive, ArchiveError, SuiteSource};
 pub use bootstrap::{BootstrapError, bootstrap_set};
 pub use configure::{ConfigureError, configure};
+pub use copyright::{Declaration, parse_copyright};
+pub use dpkg_manifest::dpkg_manifest;
+pub use installed::{
+    InstalledError, InstalledPackage, PackageState, StatusError, installed_packages, parse_status,
+};
 pub use keys::{KeysError, host_keyrings, source_keyring};
 pub use package::{ArchiveLocation, MultiArch, PackageError, PackageRecord};
 pub use progress::{Progress, Quiet};
 pub use relation::{Alternatives, Comparison, Relation, RelationError};
 pub use release::{Expiry, ListedFile, Release, ReleaseError, VerifiedRelease, fetch_release};
 pub use resolve::{Recommends, Resolution, ResolveError, Stage, mark_automatic, resolve};
+pub use sbom::{SbomError, SbomSubject, spdx_document};
 pub use sources::{HostRelease, SignedBy, Source, SourceError, SourcesError};
 pub use transaction::{Outcome, Place, Transaction, TransactionError, noninteractive_environment};
 pub use unpack::UnpackError;

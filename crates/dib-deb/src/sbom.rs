@@ -12,7 +12,7 @@ mod naming;
 
 use std::collections::BTreeMap;
 
-use dib_sys::{FileKind, TargetError, TargetPath, TargetRoot};
+use dib_sys::{TargetError, TargetPath, TargetRoot};
 use jiff::Timestamp;
 
 use self::listed::{Listed, Wanted};
@@ -43,7 +43,7 @@ pub enum SbomError {
 struct Facts<'a> {
     package: &'a InstalledPackage,
     listed: Listed,
-    copyright: Option<String>,
+    copyright: Option<&'a str>,
 }
 
 /// Describes the packages that have files in a target.
@@ -65,20 +65,22 @@ pub fn spdx_document(
     let system = System::parse(&read_if_there(target, "/etc/os-release")?.unwrap_or_default());
     let mut wanted = Wanted::new(&packages);
     listed::read_lists(target, &mut wanted)?;
+    // Packages of one name for several architectures share their documentation.
     let mut copyrights = BTreeMap::new();
-    let mut facts = Vec::with_capacity(packages.len());
-    for package in packages {
-        let copyright = match copyrights.get(package.name()) {
-            Some(copyright) => Clone::clone(copyright),
-            None => read_if_there(target, &format!("/usr/share/doc/{}/copyright", package.name()))?,
-        };
-        copyrights.insert(package.name(), copyright.clone());
-        facts.push(Facts {
+    for package in &packages {
+        if !copyrights.contains_key(package.name()) {
+            let path = format!("/usr/share/doc/{}/copyright", package.name());
+            copyrights.insert(package.name(), read_if_there(target, &path)?);
+        }
+    }
+    let facts: Vec<_> = packages
+        .into_iter()
+        .map(|package| Facts {
             package,
             listed: wanted.take(package),
-            copyright,
-        });
-    }
+            copyright: copyrights.get(package.name()).and_then(Option::as_deref),
+        })
+        .collect();
     Ok(document::write(&facts, &system, subject))
 }
 

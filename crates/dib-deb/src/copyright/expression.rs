@@ -25,6 +25,11 @@ impl Expression {
         }
         parse_list(&words).unwrap_or_else(|| Self::License(line.to_owned()))
     }
+
+    /// Returns whether this was no expression.
+    pub(super) fn is_prose(&self) -> bool {
+        matches!(self, Self::License(name) if name.contains(' ') && !name.contains(" with "))
+    }
 }
 
 /// Reads what commas separate.
@@ -65,8 +70,7 @@ fn parse_alternatives(words: &[&str]) -> Option<Expression> {
 
 /// Reads `name` or `name with … exception`.
 fn parse_license(words: &[&str]) -> Option<Expression> {
-    let is_exception =
-        words.len() > 3 && is_word(words.get(1), "with") && is_word(words.last(), "exception");
+    let is_exception = words.len() > 3 && is_word(words.get(1), "with") && is_word(words.last(), "exception");
     if words.len() != 1 && !is_exception {
         return None;
     }

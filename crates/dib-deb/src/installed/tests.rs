@@ -90,7 +90,10 @@ fn sources() {
 #[test]
 fn what_is_malformed_is_named() {
     for (text, expected) in [
-        ("\n\nStatus: install ok installed\n", "line 3: the package \"\" has no field Package"),
+        (
+            "\n\nStatus: install ok installed\n",
+            "line 3: the package \"\" has no field Package",
+        ),
         (
             "Package: a\nStatus: install ok installed\n",
             "line 1: the package \"a\" has no field Version",
@@ -110,8 +113,8 @@ proptest! {
     fn any_text_is_taken(text in "(Package: a\n|Status: install ok installed\n|Version: [0:.ä]{0,4}\n|Source: [a( )]{0,5}\n|Multi-Arch: same\n|[ \t\n:a]{0,3}|\\PC){0,12}") {
         if let Ok(packages) = parse_status(&text) {
             for package in packages {
-                package.nonambiguous_name("amd64");
-                package.source();
+                let _ = package.nonambiguous_name("amd64");
+                let _ = package.source();
             }
         }
     }
