@@ -20,6 +20,29 @@ pub(crate) struct HostArchive {
     pub(crate) apt_options: Vec<String>,
 }
 
+impl HostArchive {
+    /// Finds the URI of the suite's pocket: `""` for the release itself, `-updates`, `-security`.
+    pub(crate) fn mirror_of(&self, pocket: &str) -> Result<&str, TaskError> {
+        let suite = format!("{}{pocket}", self.suite);
+        let mirror = self.sources.iter().find_map(|line| {
+            let (_, rest) = line.split_once("] ").or_else(|| line.split_once(' '))?;
+            let mut words = rest.split_whitespace();
+            let uri = words.next()?;
+            (words.next()? == suite).then_some(uri)
+        });
+        mirror.ok_or_else(|| TaskError::Check(format!("apt's files on this host name no source of {suite}")))
+    }
+
+    /// Whether the host's apt uses a release file past its `Valid-Until`.
+    pub(crate) fn accepts_expired_releases(&self) -> bool {
+        self.apt_options.iter().any(|option| {
+            option
+                .strip_prefix("Acquire::Check-Valid-Until ")
+                .is_some_and(|value| ["\"false\"", "\"no\"", "\"0\""].contains(&value))
+        })
+    }
+}
+
 /// Finds the sources of the host's own release and architecture in apt's files.
 pub(crate) fn of_this_host() -> Result<HostArchive, TaskError> {
     of_suite(None, None, &[])
@@ -84,6 +107,29 @@ fn apt_options(dump: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mirrors_of_pockets() {
+        let archive = HostArchive {
+            host: HostRelease {
+                id: "debian".to_owned(),
+                codename: "x".to_owned(),
+            },
+            suite: "stable".to_owned(),
+            arch: "amd64".to_owned(),
+            sources: [
+                "deb [signed-by=/k.gpg] http://a.example.org/d stable main",
+                "deb http://a.example.org/s stable-security main",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            apt_options: vec!["Acquire::Check-Valid-Until \"false\"".to_owned()],
+        };
+        assert_eq!(archive.mirror_of("").unwrap(), "http://a.example.org/d");
+        assert_eq!(archive.mirror_of("-security").unwrap(), "http://a.example.org/s");
+        assert!(archive.mirror_of("-updates").is_err());
+        assert!(archive.accepts_expired_releases());
+    }
 
     #[test]
     fn only_settings_that_reach_the_archive_are_kept() {

@@ -19,6 +19,7 @@ mod build_traces;
 mod ci;
 mod host_archive;
 mod image_checks;
+mod installed_packages;
 mod kill_test;
 mod local_mirror;
 mod made_directory;
@@ -36,6 +37,7 @@ mod test;
 mod tests_as_user;
 mod tidy;
 mod ubuntu_archive;
+mod upstream;
 mod workspace;
 
 use std::process::ExitCode;

@@ -92,6 +92,42 @@ pub(crate) const UBUNTU_ARCHIVE: &[Need] = &[
     },
 ];
 
+/// What the tools that bootstrap a Debian are, beside ours.
+pub(crate) const BOOTSTRAP: &[Need] = &[
+    Need {
+        program: "mmdebstrap",
+        package: "mmdebstrap",
+    },
+    Need {
+        program: "debootstrap",
+        package: "debootstrap",
+    },
+];
+
+/// What diskimage-builder calls, and what installs it.
+pub(crate) const UPSTREAM: &[Need] = &[
+    Need {
+        program: "python3",
+        package: "python3-venv",
+    },
+    Need {
+        program: "debootstrap",
+        package: "debootstrap",
+    },
+    Need {
+        program: "kpartx",
+        package: "kpartx",
+    },
+    Need {
+        program: "qemu-img",
+        package: "qemu-utils",
+    },
+    Need {
+        program: "sudo",
+        package: "sudo",
+    },
+];
+
 /// What the tests and the checks on an image call besides.
 const TESTS: &[Need] = &[Need {
     program: "qemu-img",

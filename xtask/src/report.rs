@@ -51,8 +51,8 @@ pub(crate) fn of_build(base: &Utf8Path) -> Result<Report, TaskError> {
 }
 
 impl Report {
-    /// Writes the time per phase and the images, whose paths begin in `directory`, with their sizes, apparent and allocated.
-    pub(crate) fn table(&self, directory: &Utf8Path) -> Result<String, TaskError> {
+    /// Writes the time per phase and hook.
+    pub(crate) fn times(&self) -> String {
         let mut table = String::new();
         for phase in &self.phases {
             writeln!(table, "{:<30} {:>8.2} s", phase.phase, phase.seconds).expect("a string takes all");
@@ -63,6 +63,12 @@ impl Report {
         }
         let total: f64 = self.phases.iter().map(|phase| phase.seconds).sum();
         writeln!(table, "{:<30} {total:>8.2} s", "together").expect("a string takes all");
+        table
+    }
+
+    /// Writes the times and the images, whose paths begin in `directory`, with their sizes, apparent and allocated.
+    pub(crate) fn table(&self, directory: &Utf8Path) -> Result<String, TaskError> {
+        let mut table = self.times();
         for image in &self.images {
             let path = directory.join(&image.path);
             let metadata = fs::metadata(&path).map_err(TaskError::file("read", &path))?;

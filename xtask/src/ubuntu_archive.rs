@@ -114,7 +114,7 @@ pub(crate) fn ubuntu_archive(options: &MakeUbuntuArchive) -> Result<(), TaskErro
 
 fn inputs(host: &HostArchive) -> String {
     format!(
-        "layout 1\nrelease {RELEASE}\narch {}\npackages {} {IF_THERE}\nuniverse {}\n{}\n{}\n",
+        "layout 2\nrelease {RELEASE}\narch {}\npackages {} {IF_THERE}\nuniverse {}\n{}\n{}\n",
         host.arch,
         PACKAGES.join(" "),
         UNIVERSE.join(" "),

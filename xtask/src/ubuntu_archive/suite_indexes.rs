@@ -73,6 +73,8 @@ fn release(
         ("Components", &components),
         ("Description", "Debian's packages in Ubuntu's layout"),
         ("Acquire-By-Hash", yes),
+        // As Ubuntu's: apt asks by the strongest sum that it finds here, which shall be the one that we publish by.
+        ("SHA512", "false"),
     ];
     if suite.only_on_request {
         fields.extend([("NotAutomatic", yes), ("ButAutomaticUpgrades", yes)]);

@@ -1,0 +1,158 @@
+//! Where everyone works: an own file system in memory for each, and logs that stay.
+
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tempfile::TempDir;
+
+use crate::needs;
+use crate::progress;
+use crate::scratch_build;
+use crate::task_error::TaskError;
+
+/// Runs a command with an empty file system in memory as its directory, which is gone with its last process. A plain
+/// directory in memory would not do: device nodes are often forbidden there.
+const IN_MEMORY: &str = r#"mount -t tmpfs -o mode=0755 tmpfs "$0" && cd "$0" && exec "$@""#;
+
+/// A directory for work, one for output, a cache, and logs elsewhere.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Removes everything at its end.
+    _directory: TempDir,
+    path: Utf8PathBuf,
+    work: Utf8PathBuf,
+    logs: Utf8PathBuf,
+}
+
+impl Place {
+    /// Makes the place in a directory in memory.
+    pub(super) fn make(memory: &Utf8Path, logs: &Utf8Path) -> Result<Self, TaskError> {
+        let directory = tempfile::Builder::new()
+            .prefix("dib-bench-")
+            .tempdir_in(memory)
+            .map_err(TaskError::file("create a directory in", memory))?;
+        let path = Utf8Path::from_path(directory.path())
+            .expect("a plain name in a UTF-8 directory is UTF-8")
+            .to_owned();
+        let place = Self {
+            work: path.join("work"),
+            logs: logs.to_owned(),
+            path,
+            _directory: directory,
+        };
+        for path in [&place.work, &place.path.join("out"), &place.cache(), &place.logs] {
+            fs::create_dir_all(path).map_err(TaskError::file("create", path))?;
+        }
+        Ok(place)
+    }
+
+    /// The directory that a command finds empty, and stands in.
+    pub(super) fn work(&self) -> &Utf8Path {
+        &self.work
+    }
+
+    /// The directory of our downloads.
+    pub(super) fn cache(&self) -> Utf8PathBuf {
+        self.path.join("cache")
+    }
+
+    /// The output's name without an extension.
+    pub(super) fn output(&self) -> Utf8PathBuf {
+        self.path.join("out/image")
+    }
+
+    /// The output.
+    pub(super) fn tar(&self) -> Utf8PathBuf {
+        self.path.join("out/image.tar")
+    }
+
+    /// Empties our cache.
+    pub(super) fn forget(&self) -> Result<(), TaskError> {
+        scratch_build::empty(&self.cache())
+    }
+
+    /// Prepares a command with a plain environment.
+    pub(super) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("PATH", needs::path_with_administrators_programs())
+            .env("HOME", &self.work)
+            .env("TMPDIR", &self.work);
+        for kept in ["http_proxy", "https_proxy", "no_proxy"] {
+            command.envs(std::env::var(kept).map(|value| (kept, value)));
+        }
+        command
+    }
+
+    /// Runs a command to its end in memory, and says how long it took; the output of an earlier one is removed before.
+    pub(super) fn time(&self, name: &str, command: &Command) -> Result<Duration, TaskError> {
+        scratch_build::empty(&self.path.join("out"))?;
+        let path = self.log_path(name);
+        let log = File::create(&path).map_err(TaskError::file("create", &path))?;
+        let errors = log.try_clone().map_err(TaskError::file("write", &path))?;
+        let mut wrapped = Command::new("unshare");
+        wrapped
+            .args([
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-c",
+                IN_MEMORY,
+                self.work.as_str(),
+            ])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear()
+            .envs(
+                command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors);
+        progress::step(format!("measuring {name}"));
+        let start = Instant::now();
+        let status = wrapped.status().map_err(TaskError::file("run", name))?;
+        let time = start.elapsed();
+        if status.success() {
+            progress::step(format!("{name} took {}", progress::seconds(time)));
+            return Ok(time);
+        }
+        Err(TaskError::Check(format!(
+            "{name} failed: {status}; {path} ends with\n{}",
+            last_lines(&self.log(name)?)
+        )))
+    }
+
+    /// Reads what a command printed.
+    pub(super) fn log(&self, name: &str) -> Result<String, TaskError> {
+        let path = self.log_path(name);
+        let bytes = fs::read(&path).map_err(TaskError::file("read", &path))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn log_path(&self, name: &str) -> Utf8PathBuf {
+        self.logs.join(format!("bootstrap-{name}.log"))
+    }
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log() {
+        assert_eq!(last_lines("a\nb\n"), "a\nb");
+        let many = "x\n".repeat(20);
+        assert_eq!(last_lines(&many).lines().count(), 15);
+    }
+}

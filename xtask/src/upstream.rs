@@ -1,0 +1,87 @@
+//! `OpenStack`'s diskimage-builder, from the Python package index: what ours is measured and compared with.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use xshell::cmd;
+
+use crate::host_archive::HostArchive;
+use crate::needs;
+use crate::progress;
+use crate::task_error::TaskError;
+use crate::workspace::Workspace;
+
+/// The version that ours is held against.
+pub(crate) const VERSION: &str = "3.43.0";
+
+/// An installed diskimage-builder.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    /// The directory of its programs.
+    programs: Utf8PathBuf,
+}
+
+/// Installs it below the workspace's build directory unless it is there.
+pub(crate) fn install(workspace: &Workspace) -> Result<Upstream, TaskError> {
+    needs::meet(&[needs::UPSTREAM])?;
+    let directory = workspace.target.join(format!("diskimage-builder-{VERSION}"));
+    let programs = directory.join("bin");
+    let whole = directory.join("whole");
+    if whole.exists() {
+        return Ok(Upstream { programs });
+    }
+    progress::step(format!("installing diskimage-builder {VERSION} in {directory}"));
+    let shell = workspace.shell()?;
+    shell.remove_path(&directory)?;
+    cmd!(shell, "python3 -m venv {directory}").quiet().run()?;
+    let pip = programs.join("pip");
+    cmd!(shell, "{pip} install --quiet diskimage-builder=={VERSION}")
+        .quiet()
+        .run()?;
+    fs::write(&whole, "").map_err(TaskError::file("write", &whole))?;
+    Ok(Upstream { programs })
+}
+
+impl Upstream {
+    /// Prepares a build of `debian-minimal` as tar, without what another build has cached; only root can run it.
+    pub(crate) fn debian_minimal(
+        &self,
+        archive: &HostArchive,
+        output: &Utf8Path,
+        work: &Utf8Path,
+    ) -> Result<Command, TaskError> {
+        let (main, security) = (archive.mirror_of("")?, archive.mirror_of("-security")?);
+        let suite = &archive.suite;
+        // It has no other way to pass on that the host accepts an archive which was not renewed in time.
+        let option = if archive.accepts_expired_releases() {
+            " [check-valid-until=no]"
+        } else {
+            ""
+        };
+        let sources = format!(
+            "default:deb{option} {main} {suite} main\nupdates:deb{option} {main} {suite}-updates main\n\
+             security:deb{option} {security} {suite}-security main"
+        );
+        let mut command = Command::new(self.programs.join("disk-image-create"));
+        command.args(["-t", "tar", "-o", output.as_str(), "debian-minimal"]);
+        command
+            .env_clear()
+            .env(
+                "PATH",
+                format!("{}:{}", self.programs, needs::path_with_administrators_programs()),
+            )
+            .env("HOME", work)
+            .env("TMP_DIR", work)
+            .env("DIB_IMAGE_CACHE", work.join("cache"))
+            .env("DIB_RELEASE", suite)
+            .env("DIB_DISTRIBUTION_MIRROR", main)
+            .env("DIB_DEBIAN_SECURITY_MIRROR", security)
+            .env("DIB_APT_SOURCES_CONF", sources);
+        for kept in ["http_proxy", "https_proxy", "no_proxy"] {
+            command.envs(env::var(kept).map(|value| (kept, value)));
+        }
+        Ok(command)
+    }
+}
