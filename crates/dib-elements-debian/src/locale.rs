@@ -20,7 +20,8 @@ pub fn debian_locale_gen(ctx: &HookContext<'_>) -> Result<(), HookError> {
         &["dpkg-reconfigure", "--frontend", "noninteractive", "locales"],
         &[],
     )?;
-    ctx.write(
+    // Debian 13 has the file elsewhere, and a link here.
+    ctx.write_through_link(
         "/etc/default/locale",
         format!("LANG={locale}\nLC_ALL={locale}\n"),
         0o644,

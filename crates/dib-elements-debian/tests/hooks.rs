@@ -90,7 +90,9 @@ mod locale {
 
     #[test]
     fn makes_one_locale_and_speaks_another() {
-        let fixture = debian().file("/etc/locale.gen", "de_DE.UTF-8 UTF-8\n");
+        let fixture = debian()
+            .symlink("../locale.conf", "/etc/default/locale")
+            .file("/etc/locale.gen", "de_DE.UTF-8 UTF-8\n");
         insta::assert_snapshot!(fixture.record(Phase::Install, "12-debian-locale-gen"), @"
         journal
           remove /etc/locale.gen
@@ -98,9 +100,9 @@ mod locale {
           run debconf-set-selections /tmp/dib-locale-answers (exited with status 0)
           remove /tmp/dib-locale-answers
           run dpkg-reconfigure --frontend noninteractive locales (exited with status 0)
-          write /etc/default/locale 0644 (28 bytes)
+          write /etc/locale.conf 0644 (28 bytes)
         target
-          + /etc/default/locale 0644
+          + /etc/locale.conf 0644
             | LANG=C.UTF-8
             | LC_ALL=C.UTF-8
           - /etc/locale.gen 0644

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use dib_sys::TargetPath;
 use dib_sys::command::{Stdin, TargetCommand};
+use dib_sys::{FileKind, TargetPath};
 
 use super::HookContext;
 use crate::variables::Origin;
@@ -25,6 +25,30 @@ impl HookContext<'_> {
             bytes: contents.len() as u64,
         });
         Ok(())
+    }
+
+    /// Writes a file as [`HookContext::write`] does, but where a symbolic link stands, the file that it points to.
+    ///
+    /// # Errors
+    /// When the link leads round in circles, its file's directory is missing or the file can't be written.
+    pub fn write_through_link(
+        &self,
+        path: &str,
+        contents: impl AsRef<[u8]>,
+        mode: u32,
+    ) -> Result<(), HookError> {
+        let mut place = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            let is_link = self
+                .metadata(&place)?
+                .is_some_and(|metadata| metadata.kind == FileKind::Symlink);
+            if !is_link {
+                return self.write(&place, contents, mode);
+            }
+            let points_to = self.build.target.read_link(&place.parse()?)?;
+            place = pointed_to(&place, &points_to);
+        }
+        Err(HookError::other(format!("{path} is a link that leads nowhere")))
     }
 
     /// Makes a directory and those above it where they are missing, with mode 0755.
@@ -177,6 +201,28 @@ impl HookContext<'_> {
     }
 }
 
+/// As many links as Linux follows.
+const MOST_LINKS: usize = 40;
+
+/// Returns the path that a link's text means; `..` goes up by name, no higher than the root.
+fn pointed_to(link: &str, text: &str) -> String {
+    let directory = link.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let whole = if text.starts_with('/') {
+        text.to_owned()
+    } else {
+        format!("{directory}/{text}")
+    };
+    let mut parts = Vec::new();
+    for part in whole.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
 /// The environment that commands in the target get.
 pub(super) fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> {
     /// Those that programs other than DIB's know.
@@ -215,4 +261,18 @@ pub(super) fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> 
         environment.insert(name.to_owned(), value.to_owned());
     }
     environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_point_where_they_say() {
+        let check = |link, text, expected| assert_eq!(pointed_to(link, text), expected, "{link} -> {text}");
+        check("/etc/default/locale", "../locale.conf", "/etc/locale.conf");
+        check("/etc/a", "b/./c", "/etc/b/c");
+        check("/etc/a", "/usr/b", "/usr/b");
+        check("/a", "../../b", "/b");
+    }
 }
