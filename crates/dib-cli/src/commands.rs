@@ -11,12 +11,12 @@ use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::image_spec::{check_output_place, console_options, spec_from};
 use crate::log::Stream;
-use crate::{hook_scripts, pipeline, stdout};
+use crate::{elements_path, hook_scripts, pipeline, stdout};
 
 /// Runs a command; `given` is its command line without the program's name.
 pub(crate) fn run(
     command_line: &CommandLine,
-    registry: &Registry,
+    mut registry: Registry,
     environment: &Environment,
     given: &[String],
 ) -> Result<(), CliError> {
@@ -39,12 +39,16 @@ pub(crate) fn run(
         DibCommand::Build(options) => build(options, registry, environment, image_arguments, Stream::Stderr),
         DibCommand::Plan(options) => {
             let spec = spec_from(options, environment, image_arguments)?;
-            stdout::print(&Plan::resolve(registry, &spec)?.to_string())
+            elements_path::add_of_spec(&mut registry, &spec)?;
+            stdout::print(&Plan::resolve(&registry, &spec)?.to_string())
         }
-        DibCommand::Elements(arguments) => match &arguments.command {
-            None | Some(ElementsCommand::List) => stdout::print(&elements::list(registry)),
-            Some(ElementsCommand::Show { name }) => stdout::print(&elements::show(registry, name)?),
-        },
+        DibCommand::Elements(arguments) => {
+            elements_path::add(&mut registry, &elements_path::directories_of(environment))?;
+            match &arguments.command {
+                None | Some(ElementsCommand::List) => stdout::print(&elements::list(&registry)),
+                Some(ElementsCommand::Show { name }) => stdout::print(&elements::show(&registry, name)?),
+            }
+        }
         DibCommand::Cache(arguments) => cache::run(arguments, environment),
         DibCommand::Completions { shell, command } => {
             stdout::print(&documents::completions(*shell, *command))
@@ -56,17 +60,18 @@ pub(crate) fn run(
 
 fn build(
     options: &ImageOptions,
-    registry: &Registry,
+    mut registry: Registry,
     environment: &Environment,
     given: &[String],
     stream: Stream,
 ) -> Result<(), CliError> {
     let spec = spec_from(options, environment, given)?;
     check_output_place(&spec)?;
-    pipeline::build(registry, &spec, &console_options(options, environment, stream))
+    elements_path::add_of_spec(&mut registry, &spec)?;
+    pipeline::build(&registry, &spec, &console_options(options, environment, stream))
 }
 
-fn hook(phase: &str, name: &str, registry: &Registry, environment: &Environment) -> Result<(), CliError> {
+fn hook(phase: &str, name: &str, registry: Registry, environment: &Environment) -> Result<(), CliError> {
     let phase: Phase = phase
         .parse()
         .map_err(|error| CliError::new(ErrorKind::Usage, error))?;

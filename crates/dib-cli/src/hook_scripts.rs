@@ -12,6 +12,7 @@ use dib_sys::TargetRoot;
 use dib_sys::command::quote;
 use serde::{Deserialize, Serialize};
 
+use crate::elements_path;
 use crate::pipeline::open_cache;
 use crate::{CliError, Console, ErrorKind};
 
@@ -79,7 +80,7 @@ pub(crate) fn write_state(
 /// # Errors
 /// When this is no such shell, or when the hook fails.
 pub(crate) fn run(
-    registry: &Registry,
+    mut registry: Registry,
     build_directory: Option<&Utf8Path>,
     phase: Phase,
     name: &HookName,
@@ -100,7 +101,8 @@ pub(crate) fn run(
         .map_err(|error| {
             CliError::new(ErrorKind::InputOutput, error).hint(format!("{path} tells about the build"))
         })?;
-    let plan = Plan::resolve(registry, &state.spec)?;
+    elements_path::add_of_spec(&mut registry, &state.spec)?;
+    let plan = Plan::resolve(&registry, &state.spec)?;
     let target =
         TargetRoot::open(&state.tree).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     let cache: Cache = open_cache(&state.spec, console)?;

@@ -12,6 +12,7 @@ use dib_core::{Arch, BaseElement, BreakPoints, Freshness, ImageSpec, Workspace};
 pub use output::check_output_place;
 
 use crate::arguments::ImageOptions;
+use crate::elements_path::{self, ELEMENTS_PATH};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::log::{ConsoleOptions, Loudness, Stream, Timestamps};
@@ -173,6 +174,15 @@ fn variables(
             variables.insert(name.to_owned(), value.to_owned());
         }
     };
+    // Hooks that are run again may be so in another directory.
+    let elements_path = elements_path::directories_of(environment);
+    let elements_path: Vec<_> = elements_path.iter().map(|directory| directory.as_str()).collect();
+    export(
+        ELEMENTS_PATH,
+        (!elements_path.is_empty())
+            .then(|| elements_path.join(":"))
+            .as_deref(),
+    );
     export("DIB_ARGS", Some(&arguments.join(" ")));
     export("DIB_DEBUG_TRACE", Some(&trace.to_string()));
     export("DIB_IMAGE_SIZE", options.image_size.as_deref());

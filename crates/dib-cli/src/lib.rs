@@ -22,7 +22,7 @@
 //!
 //! In reading order:
 //! - [`arguments`], [`environment`]: what the user gave.
-//! - [`image_spec`]: both become an `ImageSpec`.
+//! - [`image_spec`]: both become an `ImageSpec`; `elements_path`: the user's elements join the program's.
 //! - [`pipeline`]: the build, in its sandbox; `workspace`, `hook_scripts`, `images` and `report` are its parts.
 //! - [`log`], [`progress`]: what a build shows.
 //! - [`error`]: what went wrong, and the exit codes.
@@ -37,6 +37,7 @@ pub mod pipeline;
 pub mod progress;
 
 mod commands;
+mod elements_path;
 mod hook_scripts;
 mod images;
 mod report;
@@ -123,6 +124,6 @@ impl Dib {
             .skip(1)
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect();
-        commands::run(&command_line, &self.registry, &environment, &given)
+        commands::run(&command_line, self.registry, &environment, &given)
     }
 }

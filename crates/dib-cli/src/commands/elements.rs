@@ -26,6 +26,17 @@ pub(super) fn list(registry: &Registry) -> String {
 pub(super) fn show(registry: &Registry, name: &str) -> Result<String, CliError> {
     let element = registry.get(name).ok_or_else(|| unknown(registry, name))?;
     let mut text = format!("{}: {}\n", element.name(), element.summary());
+    if let Some(directory) = element.directory() {
+        let instead = if registry.is_overriding(name) {
+            ", instead of the built-in"
+        } else {
+            ""
+        };
+        writeln!(text, "the directory {directory}{instead}").expect("a String takes all text");
+    }
+    if let Some(why) = element.why_unusable() {
+        writeln!(text, "can't be used: {why}").expect("a String takes all text");
+    }
     section(
         &mut text,
         "depends on",
@@ -41,7 +52,7 @@ pub(super) fn show(registry: &Registry, name: &str) -> Result<String, CliError> 
         section(
             &mut text,
             &format!("hooks of phase {phase}"),
-            &single(hooks_of(element, phase)),
+            &hooks_of(element, phase).collect::<Vec<_>>(),
         );
     }
     let variables = element.variables().iter().map(|variable| {
@@ -78,15 +89,20 @@ fn unknown(registry: &Registry, name: &str) -> CliError {
 }
 
 /// Returns an element's hooks of a phase in the order in which they run.
-fn hooks_of(element: &Element, phase: Phase) -> impl Iterator<Item = String> {
-    let mut names: Vec<_> = element
+fn hooks_of(element: &Element, phase: Phase) -> impl Iterator<Item = (String, String)> {
+    let mut hooks: Vec<_> = element
         .hooks()
         .iter()
         .filter(|hook| hook.phase == phase)
-        .map(|hook| &hook.name)
         .collect();
-    names.sort();
-    names.into_iter().map(ToString::to_string)
+    hooks.sort_by(|left, right| left.name.cmp(&right.name));
+    hooks.into_iter().map(|hook| {
+        let when = hook.install_type.as_ref();
+        (
+            hook.name.to_string(),
+            when.map_or_else(String::new, |wanted| format!("install type {wanted}")),
+        )
+    })
 }
 
 fn rules(element: &Element) -> Vec<(String, String)> {
@@ -123,7 +139,7 @@ fn write_rows(text: &mut String, indent: &str, rows: &[(String, String)]) {
 
 #[cfg(test)]
 mod tests {
-    use dib_core::Variable;
+    use dib_core::{PackageRule, Variable};
 
     use super::*;
 
@@ -136,10 +152,12 @@ mod tests {
                     .depends_on(&["dpkg"])
                     .provides(&["operating-system"])
                     .packages(&["linux-image-generic"])
+                    .package_rule(PackageRule::new("memtest86+").only_on(&["amd64"]))
                     .variable(Variable::new("DIB_RELEASE", "the release").default("noble"))
                     .variable(Variable::new("BASE_IMAGE_FILE", "the image's name"))
                     .hook(Phase::Root, "99-b", |_| Ok(()))
-                    .hook(Phase::Root, "10-a", |_| Ok(())),
+                    .hook(Phase::Root, "10-a", |_| Ok(()))
+                    .hook_of_install_type("source", "50-c", |_| Ok(())),
             )
             .unwrap();
         registry.add(Element::new("dpkg").about("apt and dpkg")).unwrap();
@@ -171,10 +189,14 @@ provides
 
 packages
   linux-image-generic
+  memtest86+           on amd64
 
 hooks of phase root
   10-a
   99-b
+
+hooks of phase install
+  50-c  install type source
 
 variables, with their defaults
   DIB_RELEASE=noble        the release
@@ -182,6 +204,20 @@ variables, with their defaults
 "
         );
         assert!(every.contains("\n  TARGET_ROOT      "), "{every}");
+    }
+
+    #[test]
+    fn shows_where_a_directory_stands_and_why_it_is_of_no_use() {
+        let mut registry = registry();
+        let directory = Element::new("dpkg").of_directory("/elements/dpkg".into());
+        registry.add_over(directory.unusable("it is broken"));
+        let shown = show(&registry, "dpkg").unwrap();
+        assert!(
+            shown.starts_with(
+                "dpkg: \nthe directory /elements/dpkg, instead of the built-in\ncan't be used: it is broken\n"
+            ),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::io;
 use dib_cache::CacheError;
 use dib_core::{DuplicateElement, HookError, PlanError, RunError};
 use dib_image::{Ext4Error, ImageError, OutputError, ToolError};
+use dib_script::ElementsPathError;
 use dib_sys::sandbox::SandboxError;
 
 use super::{CliError, ErrorKind};
@@ -24,6 +25,16 @@ impl From<PlanError> for CliError {
 impl From<DuplicateElement> for CliError {
     fn from(error: DuplicateElement) -> Self {
         Self::new(ErrorKind::Configuration, error)
+    }
+}
+
+impl From<ElementsPathError> for CliError {
+    fn from(error: ElementsPathError) -> Self {
+        let kind = match error {
+            ElementsPathError::NoDirectory { .. } => ErrorKind::MissingInput,
+            _ => ErrorKind::InputOutput,
+        };
+        Self::new(kind, error)
     }
 }
 
