@@ -1,51 +1,29 @@
-//! The element `ubuntu`: the root file system that Ubuntu publishes for its cloud images.
+//! Ubuntu: the elements `ubuntu`, `ubuntu-minimal` and what both have in common.
 //!
-//! This crate must not know how a file is downloaded, locked or verified (`dib-cache` does), nor what is done with
-//! the root file system afterwards.
+//! This crate must not know how a file is downloaded, locked or verified (`dib-cache` does), how a system is made of an
+//! archive (`dib-deb` does), nor what is done with the root file system afterwards.
 //!
-//! In reading order: [`images`], which knows what Ubuntu publishes where, and [`cache_ubuntu_tarball`], the hook.
+//! In reading order:
+//! - [`ubuntu_common`]: what all images of Ubuntu are, with the hooks [`disable_rfc3041`] and [`autoremove`];
+//! - [`ubuntu`]: from published images; [`images`] knows what Ubuntu publishes where, and [`cache_ubuntu_tarball`] is the hook;
+//! - [`ubuntu_minimal`]: from the archive.
 
+pub mod autoremove;
 pub mod cache_ubuntu_tarball;
+pub mod disable_rfc3041;
 pub mod images;
+pub mod ubuntu;
+pub mod ubuntu_common;
+pub mod ubuntu_minimal;
 
-use dib_core::{DuplicateElement, Element, Phase, Registry, Variable};
+use dib_core::{DuplicateElement, Registry};
 
-/// Registers the element `ubuntu`.
+/// Registers the elements of this crate.
 ///
 /// # Errors
-/// When the registry holds an element of that name already.
+/// When the registry holds an element of one of their names already.
 pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
-    registry.add(element())
-}
-
-/// Returns the element `ubuntu`.
-#[must_use]
-pub fn element() -> Element {
-    Element::new("ubuntu")
-        .about("Ubuntu, from the root file system of its published cloud images")
-        .depends_on(&["dpkg"])
-        .provides(&["operating-system"])
-        .variable(Variable::new("DISTRO_NAME", "the distribution's name").default("ubuntu"))
-        .variable(Variable::new("DIB_RELEASE", "the release, by its first name").default("noble"))
-        .variable(
-            Variable::new(
-                "DIB_CLOUD_IMAGES",
-                "where the images are: the directory above the releases', or a release's own that ends in /current",
-            )
-            .default("https://cloud-images.ubuntu.com"),
-        )
-        .variable(Variable::new(
-            "BASE_IMAGE_FILE",
-            "the image's file name; unset: chosen from what the verified sums list",
-        ))
-        .variable(Variable::new("SHA256SUMS", "the address of the sums; unset: beside the image"))
-        .variable(Variable::new("DIB_LOCAL_IMAGE", "an image file of the host to use without any download"))
-        .variable(
-            Variable::new("DIB_VERIFY", "0: the sums' signature is not checked, which is unsafe").default("1"),
-        )
-        .variable(Variable::new(
-            "DIB_UBUNTU_KEYRING",
-            "a file with the OpenPGP key to trust instead of Ubuntu's, for a mirror with its own signature",
-        ))
-        .hook(Phase::Root, "10-cache-ubuntu-tarball", cache_ubuntu_tarball::cache_ubuntu_tarball)
+    registry.add(ubuntu::element())?;
+    registry.add(ubuntu_common::element())?;
+    registry.add(ubuntu_minimal::element())
 }

@@ -1,12 +1,11 @@
 //! Snapshots of what `10-cache-ubuntu-tarball` does, against a server on loopback with a signature of its own.
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 
 use dib_core::Phase;
-use dib_elements_ubuntu::register;
+use dib_elements_ubuntu::{ubuntu, ubuntu_common};
 use dib_testing::{Fixture, Recording, Server, SigningKey};
 use sha2::{Digest, Sha256};
 
@@ -70,7 +69,10 @@ struct World {
 impl World {
     fn new() -> Self {
         let (server, key) = (Server::start(), SigningKey::generate());
-        let fixture = Fixture::new(register);
+        let fixture = Fixture::new(|registry| {
+            registry.add(ubuntu::element())?;
+            registry.add(ubuntu_common::element())
+        });
         let path = fixture.host().join("key.asc");
         fs::write(&path, key.public()).unwrap();
         let fixture = fixture

@@ -1,0 +1,6 @@
+//! What this crate's hooks do, and which packages its elements want.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod cache_ubuntu_tarball;
+mod kernels;
+mod ubuntu_common;
