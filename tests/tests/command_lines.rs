@@ -104,18 +104,21 @@ fn elements_and_their_variables_are_shown() {
     debian-minimal         A minimal Debian with a kernel, from its archive
     debootstrap            Makes a root file system of an archive's packages; debian-minimal and ubuntu-minimal say of which
     dib-init-system        Knows the image's init system
-    dpkg                   Builds on dpkg and apt: quiet, fast, without starting daemons; installs packages
+    dpkg                   Builds on dpkg and apt: quiet, fast, without starting daemons
     install-types          Lets the user choose where an element's software comes from, by DIB_INSTALLTYPE_<element with _ for ->
     manifests              Keeps what went into the image, in it and in <image>.d/dib-manifests
     modprobe               Keeps kernel modules from being loaded
     myorg-ssh              An SSH server as my organisation wants it
     myorg-tiny             An operating system of a handful of files, to try builds with
     openssh-server         Installs OpenSSH's server, starts it at boot, and has it use strong algorithms only
+    package-installs       Installs and removes the packages that elements and the user ask for
     pkg-map                Maps names of packages to those of the distribution, and keeps the maps in the image
     runtime-ssh-host-keys  Leaves no SSH host keys in the image; a machine makes its own at its first boot
     svc-map                Maps names of services to those of the distribution, for scripts in the image
     sysprep                Leaves in the image what a first boot has to find
     ubuntu                 Ubuntu, from the root file system of its published cloud images
+    ubuntu-common          What all images of Ubuntu have in common
+    ubuntu-minimal         A minimal Ubuntu with a kernel, from its archive
     ");
     let shown = succeed(world.program("dib").args(["elements", "show", "base"])).stdout;
     assert!(
