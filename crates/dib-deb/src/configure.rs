@@ -2,6 +2,7 @@
 
 mod initramfs;
 mod parts;
+mod services;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::thread;
@@ -70,20 +71,29 @@ struct Observed {
     all_failed: Vec<String>,
 }
 
-/// Configures all that is unpacked, and runs the triggers; `total` is how many packages that will be.
+/// Configures all that is unpacked, and runs the triggers. Nothing but the target is needed of what came before.
 ///
-/// Where the target makes initramfs images with initramfs-tools, each is made once, beside the configuration of the
-/// packages that have no part in it.
+/// Services are not started meanwhile. Where the target makes initramfs images with initramfs-tools, each is made once,
+/// beside the configuration of the packages that have no part in it.
 ///
 /// # Errors
 /// When a package's script fails (the rest is configured as far as it can be), or an initramfs can't be made.
-pub fn configure(place: Place<'_>, total: usize) -> Result<(), ConfigureError> {
+pub fn configure(place: Place<'_>) -> Result<(), ConfigureError> {
+    services::forbid(place.target)?;
+    let configured = configure_quietly(place);
+    // Also when something failed: a shell in the target should find it as it will be.
+    let permitted = services::permit(place.target);
+    configured?;
+    Ok(permitted?)
+}
+
+fn configure_quietly(place: Place<'_>) -> Result<(), ConfigureError> {
     let mut observed = Observed::default();
+    let total = parts::unconfigured(place.target)?;
     let Some(deferred) = Deferred::begin(place)? else {
         return run_dpkg(place, &["--pending"], total, &mut observed);
     };
     let configured = configure_beside_initramfs(place, &deferred, total, &mut observed);
-    // Also when something failed: a shell in the target should find it as it will be.
     let ended = deferred.end();
     configured?;
     Ok(ended?)

@@ -13,6 +13,7 @@ use dib_deb::{
     noninteractive_environment, resolve,
 };
 
+use crate::reproducible;
 use crate::shown_progress::ShownProgress;
 use crate::sources::{self, SourceList, Wanted};
 
@@ -40,11 +41,15 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
         environment: &environment,
         progress: &progress,
     };
+    // Scripts write to /dev/null, which must not become a file of the image.
+    for directory in ["/dev", "/proc", "/sys"] {
+        ctx.create_directory(directory)?;
+    }
+    ctx.mount_kernel_file_systems()?;
     let mut transaction = Transaction::begin(place, &arch).map_err(HookError::foreign)?;
     transaction
         .unpack_bootstrap(&bootstrap)
         .map_err(HookError::foreign)?;
-    ctx.mount_kernel_file_systems()?;
     write_sources(ctx, &lists)?;
     if expiry == Expiry::Ignored {
         ctx.create_directory("/etc/apt/apt.conf.d")?;
@@ -153,7 +158,8 @@ pub fn base_install(ctx: &HookContext<'_>) -> Result<(), HookError> {
         progress: &progress,
     };
     ctx.mount_kernel_file_systems()?;
-    dib_deb::configure(place, 0).map_err(HookError::foreign)?;
+    reproducible::name_iscsi_initiator(ctx)?;
+    dib_deb::configure(place).map_err(HookError::foreign)?;
     ctx.configured(0);
     Ok(())
 }
@@ -164,5 +170,7 @@ pub fn base_install(ctx: &HookContext<'_>) -> Result<(), HookError> {
 /// When something can't be removed.
 pub fn clean_up_cache(ctx: &HookContext<'_>) -> Result<(), HookError> {
     ctx.remove(VALID_UNTIL_IGNORED)?;
+    // It is about this machine's inodes, and made anew when it is missing.
+    ctx.remove("/var/cache/ldconfig/aux-cache")?;
     ctx.remove_contents("/var/lib/apt/lists")
 }

@@ -16,6 +16,7 @@ pub mod locale;
 pub mod networking;
 pub mod sources;
 
+mod reproducible;
 mod shown_progress;
 
 use dib_core::{

@@ -38,6 +38,13 @@ struct Package<'s> {
     is_unpacked: bool,
 }
 
+/// Counts the packages that are there but not configured.
+pub(super) fn unconfigured(target: &TargetRoot) -> Result<usize, TargetError> {
+    let status = target.read_to_string(&path("status"))?;
+    let packages = status.split("\n\n").filter_map(Package::of);
+    Ok(packages.filter(|package| package.is_unpacked).count())
+}
+
 impl Parts {
     /// Finds them among the packages that are unpacked.
     pub(super) fn find(target: &TargetRoot) -> Result<Self, TargetError> {
@@ -174,5 +181,6 @@ mod tests {
         let parts = Parts::find(&target).unwrap();
         assert_eq!(parts.first, ["awk", "base", "hooks", "lib:all"]);
         assert_eq!(parts.kernels, ["image", "tools"]);
+        assert_eq!(unconfigured(&target).unwrap(), 7);
     }
 }
