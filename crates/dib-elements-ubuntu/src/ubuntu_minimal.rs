@@ -1,6 +1,7 @@
 //! The element `ubuntu-minimal`: Ubuntu from its archive, with a kernel and little else.
 
-use dib_core::{Condition, Element, PackageRule, Variable};
+use dib_core::{Condition, Element, PackageRule, Phase, Variable};
+use dib_elements_debian::bootstrap;
 
 const KERNEL: &str = "DIB_UBUNTU_KERNEL";
 const RELEASE: &str = "DIB_RELEASE";
@@ -42,7 +43,12 @@ pub fn element() -> Element {
                 .when(Condition::differs(RELEASE, "trusty"))
                 .when(Condition::differs(RELEASE, "xenial")),
         )
-        .packages(&["initramfs-tools"]);
+        .packages(&["initramfs-tools"])
+        .hook(
+            Phase::Root,
+            "75-ubuntu-minimal-baseinstall",
+            bootstrap::base_install,
+        );
     kernels().into_iter().fold(element, Element::package_rule)
 }
 
