@@ -12,7 +12,7 @@
 //!   [`trim_dpkg`]: the phase `root`;
 //! - [`disable_apt_recommends`], [`apt_get_update`]: before packages are installed;
 //! - [`package_installs`]: the element that installs them;
-//! - [`clean_up_cache`]: the end.
+//! - [`clean_up_cache`], [`write_dpkg_manifest`]: the end.
 
 pub mod apt_get_update;
 pub mod apt_keyring;
@@ -24,6 +24,7 @@ pub mod disable_apt_recommends;
 pub mod package_installs;
 pub mod shared_apt_cache;
 pub mod trim_dpkg;
+pub mod write_dpkg_manifest;
 
 mod apt_get;
 mod present_packages;
@@ -127,5 +128,10 @@ pub fn element() -> Element {
             Phase::Finalise,
             "99-clean-up-cache",
             clean_up_cache::clean_up_cache,
+        )
+        .hook(
+            Phase::Finalise,
+            "99-write-dpkg-manifest",
+            write_dpkg_manifest::write_dpkg_manifest,
         )
 }

@@ -9,6 +9,7 @@ mod build_with_http_cache;
 mod package_installs;
 mod shared_apt_cache;
 mod trim_dpkg;
+mod write_dpkg_manifest;
 
 use dib_elements_dpkg::register;
 use dib_testing::Fixture;
