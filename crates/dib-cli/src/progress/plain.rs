@@ -76,9 +76,13 @@ impl LogProgress {
         (work.done, work.total) = how_far(work);
         let now = (self.clock)();
         if work.done == work.total {
-            work.completed.get_or_insert(now);
+            // How much there is may not be known yet.
+            if work.total > 0 {
+                work.completed.get_or_insert(now);
+            }
             return;
         }
+        work.completed = None;
         if !work.throttle.passes(work.done, work.total, now) {
             return;
         }
