@@ -28,10 +28,12 @@ mod needs;
 mod ordinary_user;
 mod progress;
 mod report;
+mod reproduce;
 mod scratch_build;
 mod serve;
 mod signing_key;
 mod static_server;
+mod tar_members;
 mod task_error;
 mod test;
 mod tests_as_user;
@@ -64,6 +66,7 @@ enum Task {
     Serve(serve::Serve),
     Test(test::Test),
     Tidy(tidy::Tidy),
+    Reproduce(reproduce::Reproduce),
     KillTest(kill_test::KillTest),
     Bench(bench::Bench),
     Ci(ci::Ci),
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Task::Test(task) => test::test(&task),
         Task::Bench(task) => bench::bench(&task),
         Task::Ci(task) => ci::ci(&task),
+        Task::Reproduce(task) => reproduce::reproduce(&task),
         Task::KillTest(task) => kill_test::kill_test(&task),
         Task::Tidy(task) => tidy::tidy(&task),
     };
