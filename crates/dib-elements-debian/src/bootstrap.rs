@@ -13,9 +13,9 @@ use dib_deb::{
     noninteractive_environment, resolve,
 };
 
-use crate::reproducible;
 use crate::shown_progress::ShownProgress;
 use crate::sources::{self, SourceList, Wanted};
+use crate::{locale, reproducible};
 
 /// Lets apt in the target accept what the build accepts; gone before the image is written.
 const VALID_UNTIL_IGNORED: &str = "/etc/apt/apt.conf.d/90dib-valid-until";
@@ -159,6 +159,7 @@ pub fn base_install(ctx: &HookContext<'_>) -> Result<(), HookError> {
     };
     ctx.mount_kernel_file_systems()?;
     reproducible::name_iscsi_initiator(ctx)?;
+    locale::answer_beforehand(ctx)?;
     dib_deb::configure(place).map_err(HookError::foreign)?;
     ctx.configured(0);
     Ok(())

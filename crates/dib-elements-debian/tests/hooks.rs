@@ -110,6 +110,26 @@ mod locale {
     }
 }
 
+mod locale_made_before {
+    use super::*;
+
+    #[test]
+    fn is_left_as_it_is() {
+        let fixture = debian()
+            .file("/etc/locale.gen", "# locales\n\nen_US.UTF-8 UTF-8\n")
+            .file("/usr/lib/locale/locale-archive", "");
+        insta::assert_snapshot!(fixture.record(Phase::Install, "12-debian-locale-gen"), @"
+        journal
+          nothing to do: the package locales has made en_US.UTF-8 UTF-8
+          write /etc/default/locale 0644 (28 bytes)
+        target
+          + /etc/default/locale 0644
+            | LANG=C.UTF-8
+            | LC_ALL=C.UTF-8
+        ");
+    }
+}
+
 mod cloud_opinions {
     use super::*;
 
