@@ -4,5 +4,6 @@
 mod break_points;
 mod builds;
 mod command_lines;
+mod elements_path;
 mod killed;
 mod world;

@@ -5,9 +5,13 @@ use std::fmt::Write as _;
 use crate::error::EXIT_CODES;
 
 /// The variables that stand in for options, or for which there is no option.
-const VARIABLES: [(&str, &str); 22] = [
+const VARIABLES: [(&str, &str); 23] = [
     ("ARCH", "-a"),
     ("IMAGE_NAME", "-o"),
+    (
+        "ELEMENTS_PATH",
+        "directories of your own elements, separated by colons",
+    ),
     ("DIB_IMAGE_SIZE", "--image-size"),
     ("DIB_IMAGE_CACHE", "--image-cache"),
     ("DIB_OFFLINE", "--offline, if not empty"),

@@ -25,7 +25,10 @@ pub(super) fn list(registry: &Registry) -> String {
 /// When there is no such element.
 pub(super) fn show(registry: &Registry, name: &str) -> Result<String, CliError> {
     let element = registry.get(name).ok_or_else(|| unknown(registry, name))?;
-    let mut text = format!("{}: {}\n", element.name(), element.summary());
+    let mut text = match element.summary() {
+        "" => format!("{}\n", element.name()),
+        summary => format!("{}: {summary}\n", element.name()),
+    };
     if let Some(directory) = element.directory() {
         let instead = if registry.is_overriding(name) {
             ", instead of the built-in"
@@ -214,7 +217,7 @@ variables, with their defaults
         let shown = show(&registry, "dpkg").unwrap();
         assert!(
             shown.starts_with(
-                "dpkg: \nthe directory /elements/dpkg, instead of the built-in\ncan't be used: it is broken\n"
+                "dpkg\nthe directory /elements/dpkg, instead of the built-in\ncan't be used: it is broken\n"
             ),
             "{shown}"
         );

@@ -75,6 +75,9 @@ impl Plan<'_> {
                     if let Some(declared) = &package.declared_as {
                         write!(formatter, " (declared as {declared})")?;
                     }
+                    for element in &package.also_wanted_by {
+                        write!(formatter, ", {element}")?;
+                    }
                     writeln!(formatter)?;
                 }
             }

@@ -19,6 +19,8 @@ pub struct PlannedPackage {
     pub declared_as: Option<String>,
     /// The first element that wants it, or `None` when the user asked for it.
     pub element: Option<ElementName>,
+    /// The other elements that want it.
+    pub also_wanted_by: Vec<ElementName>,
     /// The phase in which it is done: one of [`PackageRule::PHASES`], or `root` for packages of the base system.
     pub phase: Phase,
     /// What is done.
@@ -55,6 +57,7 @@ pub(super) fn planned(
         name: name.clone(),
         declared_as: None,
         element: None,
+        also_wanted_by: Vec::new(),
         phase: Phase::PostInstall,
         action: PackageAction::Install,
     });
@@ -110,6 +113,7 @@ fn add(packages: &mut Vec<PlannedPackage>, element: &ElementName, rule: &Package
         name: name.to_owned(),
         declared_as: (rule.name() != name).then(|| rule.name().to_owned()),
         element: Some(element.clone()),
+        also_wanted_by: Vec::new(),
         phase,
         action,
     };
@@ -136,13 +140,19 @@ fn add(packages: &mut Vec<PlannedPackage>, element: &ElementName, rule: &Package
     }
 }
 
-/// Adds a package, unless the same is done with it in the same phase already.
+/// Adds a package, or to the one with which the same is done in the same phase who else wants it.
 fn push(packages: &mut Vec<PlannedPackage>, package: PlannedPackage) {
-    let same = |other: &PlannedPackage| {
+    let same = packages.iter_mut().find(|other| {
         other.phase == package.phase && other.action == package.action && other.name == package.name
-    };
-    if !packages.iter().any(same) {
-        packages.push(package);
+    });
+    match (same, package.element) {
+        (None, element) => packages.push(PlannedPackage { element, ..package }),
+        (Some(other), Some(element))
+            if other.element.as_ref() != Some(&element) && !other.also_wanted_by.contains(&element) =>
+        {
+            other.also_wanted_by.push(element);
+        }
+        _ => {}
     }
 }
 

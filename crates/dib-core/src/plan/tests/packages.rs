@@ -24,8 +24,14 @@ fn planned(elements: Vec<Element>, variables: &[(&str, &str)]) -> Result<Vec<Str
             .declared_as
             .as_ref()
             .map_or_else(String::new, |name| format!(" as {name}"));
+        let also: Vec<_> = package
+            .also_wanted_by
+            .iter()
+            .map(|name| format!(" and {name}"))
+            .collect();
+        let also = also.concat();
         format!(
-            "{} {:?} {} of {element}{declared}",
+            "{} {:?} {} of {element}{declared}{also}",
             package.phase, package.action, package.name
         )
     });
@@ -49,7 +55,7 @@ fn packages_are_ordered_by_phase_then_by_element() {
         &[
             "pre-install Install a of two",
             "install Install z of one",
-            "install Install c of one",
+            "install Install c of one and two",
             "post-install Install b of two",
         ],
     );
@@ -159,11 +165,15 @@ fn what_one_element_wants_no_other_removes() {
     check(vec![wants("a"), removes("b")], &[], &["install Install x of a"]);
     check(vec![removes("a"), wants("b")], &[], &["install Install x of b"]);
     check(vec![wants("a"), borrows("b")], &[], &["install Install x of a"]);
-    check(vec![borrows("a"), wants("b")], &[], &["install Install x of a"]);
+    check(
+        vec![borrows("a"), wants("b")],
+        &[],
+        &["install Install x of a and b"],
+    );
     check(
         vec![borrows("a"), removes("b")],
         &[],
-        &["install Install x of a", "install Uninstall x of a"],
+        &["install Install x of a", "install Uninstall x of a and b"],
     );
 }
 
