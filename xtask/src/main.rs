@@ -17,6 +17,7 @@ mod bench;
 mod build_image;
 mod build_traces;
 mod ci;
+mod compare_packages;
 mod host_archive;
 mod image_checks;
 mod installed_packages;
@@ -67,6 +68,7 @@ enum Task {
     Test(test::Test),
     Tidy(tidy::Tidy),
     Reproduce(reproduce::Reproduce),
+    ComparePackages(compare_packages::ComparePackages),
     KillTest(kill_test::KillTest),
     Bench(bench::Bench),
     Ci(ci::Ci),
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Task::Bench(task) => bench::bench(&task),
         Task::Ci(task) => ci::ci(&task),
         Task::Reproduce(task) => reproduce::reproduce(&task),
+        Task::ComparePackages(task) => compare_packages::compare_packages(&task),
         Task::KillTest(task) => kill_test::kill_test(&task),
         Task::Tidy(task) => tidy::tidy(&task),
     };
