@@ -1,10 +1,11 @@
 //! Configuring what is unpacked, by dpkg itself.
 
 mod initramfs;
+mod modules;
 mod parts;
 mod services;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::thread;
 
 use dib_sys::command::{CommandError, CommandStatus, Replay as _, Stdin, TargetCommand, run_in_target};
@@ -14,6 +15,8 @@ use self::initramfs::Deferred;
 use self::parts::Parts;
 use crate::transaction::Place;
 
+/// Where our own files are in the target while it is configured; programs in it come before those in `PATH`.
+const OURS: &str = "/var/lib/dpkg/dib";
 /// How many lines of a package's output are kept for the error.
 const KEPT_LINES: usize = 20;
 
@@ -88,12 +91,37 @@ pub fn configure(place: Place<'_>) -> Result<(), ConfigureError> {
 }
 
 fn configure_quietly(place: Place<'_>) -> Result<(), ConfigureError> {
+    place.target.create_directory_all(&path(OURS), 0o755)?;
+    let kernels = modules::begin(place)?;
+    let configured = thread::scope(|scope| {
+        let finding_out = thread::Builder::new()
+            .name("modules".to_owned())
+            .spawn_scoped(scope, || modules::find_out(place, &kernels))
+            .map_err(ConfigureError::Thread)?;
+        configure_in_order(place, || {
+            let found_out = finding_out.join();
+            found_out.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    });
+    // Also when something failed: a shell in the target should find it as it will be.
+    let removed = place.target.remove_tree(&path(OURS));
+    configured?;
+    removed?;
+    Ok(())
+}
+
+/// Configures all; `before_kernels` returns when the modules of the kernels are known.
+fn configure_in_order(
+    place: Place<'_>,
+    before_kernels: impl FnOnce() -> Result<(), TargetError>,
+) -> Result<(), ConfigureError> {
     let mut observed = Observed::default();
     let total = parts::unconfigured(place.target)?;
     let Some(deferred) = Deferred::begin(place)? else {
+        before_kernels()?;
         return run_dpkg(place, &["--pending"], total, &mut observed);
     };
-    let configured = configure_beside_initramfs(place, &deferred, total, &mut observed);
+    let configured = configure_beside_initramfs(place, &deferred, total, &mut observed, before_kernels);
     let ended = deferred.end();
     configured?;
     Ok(ended?)
@@ -104,14 +132,19 @@ fn configure_beside_initramfs(
     deferred: &Deferred<'_>,
     total: usize,
     observed: &mut Observed,
+    before_kernels: impl FnOnce() -> Result<(), TargetError>,
 ) -> Result<(), ConfigureError> {
     let parts = Parts::find(place.target)?;
-    for packages in [&parts.first, &parts.kernels] {
-        if !packages.is_empty() {
-            let packages: Vec<_> = packages.iter().map(String::as_str).collect();
-            run_dpkg(place, &packages, total, observed)?;
+    let mut run_dpkg_for = |packages: &[String]| {
+        if packages.is_empty() {
+            return Ok(());
         }
-    }
+        let packages: Vec<_> = packages.iter().map(String::as_str).collect();
+        run_dpkg(place, &packages, total, observed)
+    };
+    run_dpkg_for(&parts.first)?;
+    before_kernels()?;
+    run_dpkg_for(&parts.kernels)?;
     let requests = deferred.take_requests()?;
     thread::scope(|scope| {
         let making = thread::Builder::new()
@@ -150,7 +183,7 @@ fn run_dpkg(
             .chain(arguments)
             .map(|&word| word.to_owned())
             .collect(),
-        environment: place.environment.clone(),
+        environment: with_ours(place.environment),
         working_directory: TargetPath::root(),
         stdin: Stdin::Nothing,
     };
@@ -220,6 +253,19 @@ impl Observed {
         self.lines.push_back(line.to_owned());
         false
     }
+}
+
+/// Lets programs of ours come before others of their name.
+fn with_ours(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut environment = environment.clone();
+    if let Some(search_path) = environment.get_mut("PATH") {
+        *search_path = format!("{OURS}:{search_path}");
+    }
+    environment
+}
+
+fn path(text: &str) -> TargetPath {
+    text.parse().expect("our paths have no part that climbs")
 }
 
 fn quoted(lines: &[String]) -> String {

@@ -9,13 +9,12 @@ use std::collections::BTreeSet;
 use dib_sys::command::{CommandError, Stdin, TargetCommand, run_in_target};
 use dib_sys::{TargetError, TargetPath};
 
+use super::{path, with_ours};
 use crate::transaction::Place;
 
 const PROGRAM: &str = "/usr/sbin/update-initramfs";
 /// Where the real program is while the stand-in is there.
 const REAL: &str = "/usr/sbin/update-initramfs.REAL";
-/// Where our own files are meanwhile.
-const OURS: &str = "/var/lib/dpkg/dib";
 /// What was asked for, one call a line.
 const REQUESTS: &str = "/var/lib/dpkg/dib/requests";
 /// The program that makes an initramfs, and the one that runs it for us.
@@ -44,7 +43,6 @@ impl<'a> Deferred<'a> {
         if target.metadata(&path(REAL))?.is_none() {
             target.rename(&path(PROGRAM), &path(REAL))?;
         }
-        target.create_directory_all(&path(OURS), 0o755)?;
         target.write(&path(PROGRAM), STAND_IN.as_bytes(), 0o755)?;
         // Shell functions are of use to a shell script alone.
         if target
@@ -70,10 +68,7 @@ impl<'a> Deferred<'a> {
 
     /// Makes an initramfs for each of these calls, with the real program.
     pub(super) fn make(&self, requests: &Requests) -> Result<(), CommandError> {
-        let mut environment = self.place.environment.clone();
-        if let Some(search_path) = environment.get_mut("PATH") {
-            *search_path = format!("{OURS}:{search_path}");
-        }
+        let environment = with_ours(self.place.environment);
         for arguments in &requests.calls {
             let mut argv = vec![REAL.to_owned()];
             argv.extend(arguments.iter().cloned());
@@ -92,7 +87,6 @@ impl<'a> Deferred<'a> {
 
     /// Puts the real program back.
     pub(super) fn end(self) -> Result<(), TargetError> {
-        self.place.target.remove_tree(&path(OURS))?;
         self.place.target.rename(&path(REAL), &path(PROGRAM))
     }
 }
@@ -120,10 +114,6 @@ impl Requests {
         }
         Self { calls }
     }
-}
-
-fn path(text: &str) -> TargetPath {
-    text.parse().expect("a constant path is well-formed")
 }
 
 #[cfg(test)]

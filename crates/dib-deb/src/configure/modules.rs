@@ -1,0 +1,106 @@
+//! What depends on what among the modules of kernels (depmod(8)), found out while other packages are configured.
+//!
+//! A kernel's script does it while nothing else goes on, and it takes seconds, since every module is decompressed. It
+//! needs nothing but the modules and its own configuration, which are there as soon as all packages are unpacked. So
+//! it is done at once on a thread of its own, and a stand-in that the kernel's script meets in `PATH` sees that it is done.
+
+use dib_sys::command::{Stdin, TargetCommand, run_in_target};
+use dib_sys::{TargetError, TargetPath};
+
+use super::{OURS, path};
+use crate::transaction::Place;
+
+/// Where each kernel has a directory, named after its version.
+const MODULES: &str = "/usr/lib/modules";
+const PROGRAM: &str = "/usr/sbin/depmod";
+const STAND_IN: &str = include_str!("depmod.sh");
+
+/// Puts the stand-in there, and returns the kernels to do it for.
+pub(super) fn begin(place: Place<'_>) -> Result<Vec<String>, TargetError> {
+    let target = place.target;
+    if target.metadata(&path(PROGRAM))?.is_none() {
+        return Ok(Vec::new());
+    }
+    let versions = match target.list(&path(MODULES)) {
+        Ok(versions) => versions,
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    target.write(&path(&format!("{OURS}/depmod")), STAND_IN.as_bytes(), 0o755)?;
+    // What is already known is left to the kernel's script, if it runs at all.
+    let mut unknown = Vec::new();
+    for version in versions {
+        let is_there = |name: &str| match format!("{MODULES}/{version}/{name}").parse::<TargetPath>() {
+            Ok(path) => Ok(target.metadata(&path)?.is_some()),
+            Err(_) => Ok::<bool, TargetError>(false),
+        };
+        if is_there("kernel")? && !is_there("modules.dep")? {
+            unknown.push(version);
+        }
+    }
+    Ok(unknown)
+}
+
+/// Finds it out for these kernels; when that fails, their scripts will try again and tell.
+pub(super) fn find_out(place: Place<'_>, versions: &[String]) -> Result<(), TargetError> {
+    for version in versions {
+        let (begun, done) = (mark(version, "begun"), mark(version, "done"));
+        place.target.write(&begun, b"", 0o644)?;
+        let command = TargetCommand {
+            argv: vec![PROGRAM.to_owned(), version.to_owned()],
+            environment: place.environment.clone(),
+            working_directory: TargetPath::root(),
+            stdin: Stdin::Nothing,
+        };
+        let outcome = run_in_target(place.target, &command, &mut |_, line| place.progress.line(line));
+        if outcome.is_ok_and(|outcome| outcome.status.is_success()) {
+            // Renamed, as the stand-in wants to know when it began.
+            place.target.rename(&begun, &done)?;
+        }
+    }
+    Ok(())
+}
+
+fn mark(version: &str, state: &str) -> TargetPath {
+    path(&format!("{OURS}/depmod-{version}.{state}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use camino::Utf8Path;
+    use dib_cache::Cache;
+    use dib_sys::TargetRoot;
+
+    use super::*;
+    use crate::progress::Quiet;
+
+    #[test]
+    fn kernels_whose_modules_are_not_known_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let target = TargetRoot::open(root).unwrap();
+        let cache = Cache::open(&root.join("cache")).unwrap();
+        let place = Place {
+            cache: &cache,
+            target: &target,
+            environment: &BTreeMap::new(),
+            progress: &Quiet,
+        };
+        let make = |name: &str| target.create_directory_all(&path(name), 0o755).unwrap();
+        make("/usr/sbin");
+        make(OURS);
+        assert_eq!(begin(place).unwrap(), [""; 0]);
+        target.write(&path(PROGRAM), b"", 0o755).unwrap();
+        assert_eq!(begin(place).unwrap(), [""; 0]);
+        for name in ["6.1/kernel", "6.2/kernel", "6.2/modules.dep", "extra"] {
+            make(&format!("{MODULES}/{name}"));
+        }
+        assert_eq!(begin(place).unwrap(), ["6.1"]);
+        assert_eq!(
+            target.read_to_string(&path(&format!("{OURS}/depmod"))).unwrap(),
+            STAND_IN
+        );
+    }
+}
