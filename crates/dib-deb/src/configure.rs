@@ -6,6 +6,7 @@ mod parts;
 mod services;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::mpsc;
 use std::thread;
 
 use dib_sys::command::{CommandError, CommandStatus, Replay as _, Stdin, TargetCommand, run_in_target};
@@ -98,7 +99,7 @@ fn configure_quietly(place: Place<'_>) -> Result<(), ConfigureError> {
             .name("modules".to_owned())
             .spawn_scoped(scope, || modules::find_out(place, &kernels))
             .map_err(ConfigureError::Thread)?;
-        configure_in_order(place, || {
+        configure_in_order(place, &kernels, || {
             let found_out = finding_out.join();
             found_out.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
@@ -113,7 +114,8 @@ fn configure_quietly(place: Place<'_>) -> Result<(), ConfigureError> {
 /// Configures all; `before_kernels` returns when the modules of the kernels are known.
 fn configure_in_order(
     place: Place<'_>,
-    before_kernels: impl FnOnce() -> Result<(), TargetError>,
+    kernels: &[String],
+    before_kernels: impl FnOnce() -> Result<(), TargetError> + Send,
 ) -> Result<(), ConfigureError> {
     let mut observed = Observed::default();
     let total = parts::unconfigured(place.target)?;
@@ -121,46 +123,61 @@ fn configure_in_order(
         before_kernels()?;
         return run_dpkg(place, &["--pending"], total, &mut observed);
     };
-    let configured = configure_beside_initramfs(place, &deferred, total, &mut observed, before_kernels);
+    let configured =
+        configure_beside_initramfs(place, &deferred, kernels, total, &mut observed, before_kernels);
     let ended = deferred.end();
     configured?;
     Ok(ended?)
 }
 
+/// Configures packages in three goes. While the second one goes on, the initramfs of each kernel is made, before its
+/// package asks for one: what it will ask for is known, and what it is made of has been configured in the first go.
 fn configure_beside_initramfs(
     place: Place<'_>,
     deferred: &Deferred<'_>,
+    kernels: &[String],
     total: usize,
     observed: &mut Observed,
-    before_kernels: impl FnOnce() -> Result<(), TargetError>,
+    before_kernels: impl FnOnce() -> Result<(), TargetError> + Send,
 ) -> Result<(), ConfigureError> {
     let parts = Parts::find(place.target)?;
-    let mut run_dpkg_for = |packages: &[String]| {
-        if packages.is_empty() {
+    let expected = deferred.expected_requests(kernels)?;
+    let mut run_dpkg_with = |arguments: &[String]| {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        if arguments.is_empty() {
             return Ok(());
         }
-        let packages: Vec<_> = packages.iter().map(String::as_str).collect();
-        run_dpkg(place, &packages, total, observed)
+        run_dpkg(place, &arguments, total, observed)
     };
-    run_dpkg_for(&parts.first)?;
-    before_kernels()?;
-    run_dpkg_for(&parts.kernels)?;
-    let requests = deferred.take_requests()?;
+    run_dpkg_with(&parts.first)?;
     thread::scope(|scope| {
+        let (known, modules_are_known) = mpsc::channel();
+        let expected = &expected;
         let making = thread::Builder::new()
             .name("initramfs".to_owned())
-            .spawn_scoped(scope, || deferred.make(&requests))
+            .spawn_scoped(scope, move || {
+                before_kernels()?;
+                // Nobody listens any more where a package could not be configured.
+                let _ = known.send(());
+                deferred.make(expected).map_err(ConfigureError::Initramfs)
+            })
             .map_err(ConfigureError::Thread)?;
-        let configured = run_dpkg(place, &["--pending"], total, observed);
+        let configured = run_dpkg_with(&parts.apart).and_then(|()| match modules_are_known.recv() {
+            Ok(()) => run_dpkg_with(&["--pending".to_owned()]),
+            // The thread has failed, and tells why.
+            Err(mpsc::RecvError) => Ok(()),
+        });
         let made = making
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         configured?;
-        made.map_err(ConfigureError::Initramfs)
+        made
     })?;
-    // Something that was not known to have a part in it asked for it later.
-    let late = deferred.take_requests()?;
-    deferred.make(&late).map_err(ConfigureError::Initramfs)
+    let asked_for = deferred.take_requests()?;
+    deferred.remove(&expected.without(&asked_for))?;
+    deferred
+        .make(&asked_for.without(&expected))
+        .map_err(ConfigureError::Initramfs)
 }
 
 /// Runs `dpkg --configure` with these arguments.

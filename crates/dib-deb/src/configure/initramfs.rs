@@ -15,6 +15,8 @@ use crate::transaction::Place;
 const PROGRAM: &str = "/usr/sbin/update-initramfs";
 /// Where the real program is while the stand-in is there.
 const REAL: &str = "/usr/sbin/update-initramfs.REAL";
+/// What asks for an initramfs when a kernel is configured.
+const KERNEL_HOOK: &str = "/etc/kernel/postinst.d/initramfs-tools";
 /// What was asked for, one call a line.
 const REQUESTS: &str = "/var/lib/dpkg/dib/requests";
 /// The program that makes an initramfs, and the one that runs it for us.
@@ -66,6 +68,38 @@ impl<'a> Deferred<'a> {
         Ok(Requests::parse(&text))
     }
 
+    /// Returns the calls that the kernels of these versions will make when they are configured, in the words of the hook
+    /// that `initramfs-tools` has for kernels; none where the hook is not there.
+    pub(super) fn expected_requests(&self, versions: &[String]) -> Result<Requests, TargetError> {
+        let target = self.place.target;
+        let mut calls = BTreeSet::new();
+        if target.metadata(&path(KERNEL_HOOK))?.is_none() {
+            return Ok(Requests { calls });
+        }
+        for version in versions {
+            let kernel = path("/boot").join(&format!("vmlinuz-{version}"));
+            if let Ok(kernel) = kernel
+                && target.metadata(&kernel)?.is_some()
+            {
+                let call = ["-c", "-k", version, "-b", "/boot"];
+                calls.insert(call.map(str::to_owned).to_vec());
+            }
+        }
+        Ok(Requests { calls })
+    }
+
+    /// Removes the initramfs of each of these calls: nobody made them.
+    pub(super) fn remove(&self, requests: &Requests) -> Result<(), TargetError> {
+        for call in &requests.calls {
+            if let [_, _, version, ..] = &**call
+                && let Ok(image) = path("/boot").join(&format!("initrd.img-{version}"))
+            {
+                self.place.target.remove_file(&image)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes an initramfs for each of these calls, with the real program.
     pub(super) fn make(&self, requests: &Requests) -> Result<(), CommandError> {
         let environment = with_ours(self.place.environment);
@@ -99,6 +133,13 @@ pub(super) struct Requests {
 }
 
 impl Requests {
+    /// Returns those that are not among others.
+    pub(super) fn without(&self, others: &Self) -> Self {
+        Self {
+            calls: self.calls.difference(&others.calls).cloned().collect(),
+        }
+    }
+
     /// Keeps one call of each kind; none that updates what another makes anew.
     fn parse(text: &str) -> Self {
         let mut calls: BTreeSet<Vec<String>> = BTreeSet::new();

@@ -3,6 +3,9 @@
 //! A kernel's script does it while nothing else goes on, and it takes seconds, since every module is decompressed. It
 //! needs nothing but the modules and its own configuration, which are there as soon as all packages are unpacked. So
 //! it is done at once on a thread of its own, and a stand-in that the kernel's script meets in `PATH` sees that it is done.
+//! What was found out is kept in the image cache.
+
+mod kept;
 
 use dib_sys::command::{Stdin, TargetCommand, run_in_target};
 use dib_sys::{TargetError, TargetPath};
@@ -46,6 +49,12 @@ pub(super) fn find_out(place: Place<'_>, versions: &[String]) -> Result<(), Targ
     for version in versions {
         let (begun, done) = (mark(version, "begun"), mark(version, "done"));
         place.target.write(&begun, b"", 0o644)?;
+        let directory = path(&format!("{MODULES}/{version}"));
+        let key = kept::key(place.target, &directory)?;
+        if kept::take(place.cache, &key, place.target, &directory)? {
+            place.target.rename(&begun, &done)?;
+            continue;
+        }
         let command = TargetCommand {
             argv: vec![PROGRAM.to_owned(), version.to_owned()],
             environment: place.environment.clone(),
@@ -56,6 +65,8 @@ pub(super) fn find_out(place: Place<'_>, versions: &[String]) -> Result<(), Targ
         if outcome.is_ok_and(|outcome| outcome.status.is_success()) {
             // Renamed, as the stand-in wants to know when it began.
             place.target.rename(&begun, &done)?;
+            // A cache that can't be written to makes the next build slower, and this one no worse.
+            let _ = kept::keep(place.cache, &key, place.target, &directory);
         }
     }
     Ok(())

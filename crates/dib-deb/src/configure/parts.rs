@@ -21,13 +21,13 @@ const KERNELS: [&str; 2] = ["/boot/vmlinuz-", "/boot/vmlinux-"];
 /// What scripts and lists of triggers name when an initramfs depends on their package.
 const PROGRAM: &str = "update-initramfs";
 
-/// The packages to configure before an initramfs can be made.
+/// The packages to configure before those of kernels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Parts {
-    /// All but the kernels, and what they need.
+    /// Those that an initramfs is made of, and what they need.
     pub(super) first: Vec<String>,
-    /// The kernels, and what else they need.
-    pub(super) kernels: Vec<String>,
+    /// Those that have nothing to do with a kernel.
+    pub(super) apart: Vec<String>,
 }
 
 /// A package of the status file.
@@ -78,12 +78,19 @@ impl Parts {
             unpacked.map(|&index| packages[index].name.clone()).collect()
         };
         // A package that needs a kernel comes after it in any case.
-        let is_before = |index: &&usize| !kernels.contains(index);
-        let first: BTreeSet<usize> = with_needs.iter().filter(is_before).copied().collect();
-        let kernels: BTreeSet<usize> = closure(&packages, &kernels).difference(&first).copied().collect();
+        let kernels: BTreeSet<usize> = kernels.into_iter().collect();
+        let needs_kernel = |index: &usize| !closure(&packages, &[*index]).is_disjoint(&kernels);
+        let first: BTreeSet<usize> = with_needs
+            .iter()
+            .filter(|index| !kernels.contains(index))
+            .copied()
+            .collect();
+        let apart: BTreeSet<usize> = (0..packages.len())
+            .filter(|index| !first.contains(index) && !needs_kernel(index))
+            .collect();
         Ok(Self {
             first: names(&first),
-            kernels: names(&kernels),
+            apart: names(&apart),
         })
     }
 }
@@ -152,7 +159,7 @@ mod tests {
     use crate::dpkg_database::{add_to_status, create, write_list};
 
     #[test]
-    fn what_makes_an_initramfs_comes_first_and_kernels_next() {
+    fn what_makes_an_initramfs_comes_first_and_kernels_last() {
         let directory = tempfile::tempdir().unwrap();
         let target = TargetRoot::open(Utf8Path::from_path(directory.path()).unwrap()).unwrap();
         create(&target).unwrap();
@@ -180,7 +187,7 @@ mod tests {
         add_to_status(&target, stanzas).unwrap();
         let parts = Parts::find(&target).unwrap();
         assert_eq!(parts.first, ["awk", "base", "hooks", "lib:all"]);
-        assert_eq!(parts.kernels, ["image", "tools"]);
+        assert_eq!(parts.apart, ["tools", "unrelated"]);
         assert_eq!(unconfigured(&target).unwrap(), 7);
     }
 }
