@@ -173,5 +173,9 @@ pub fn clean_up_cache(ctx: &HookContext<'_>) -> Result<(), HookError> {
     ctx.remove(VALID_UNTIL_IGNORED)?;
     // It is about this machine's inodes, and made anew when it is missing.
     ctx.remove("/var/cache/ldconfig/aux-cache")?;
-    ctx.remove_contents("/var/lib/apt/lists")
+    // The directories are apt's own, and dpkg would miss them.
+    for list in ctx.files_below("/var/lib/apt/lists")? {
+        ctx.remove(&list)?;
+    }
+    Ok(())
 }

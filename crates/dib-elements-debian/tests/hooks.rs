@@ -198,10 +198,12 @@ mod bootstrap {
 
     #[test]
     fn removes_lists_that_would_be_out_of_date() {
-        let fixture = debian().file("/var/lib/apt/lists/a_Packages", "Package: a\n");
+        let fixture = debian()
+            .directory("/var/lib/apt/lists/partial")
+            .file("/var/lib/apt/lists/a_Packages", "Package: a\n");
         insta::assert_snapshot!(fixture.record(Phase::Cleanup, "99-clean-up-cache"), @"
         journal
-          empty the directory /var/lib/apt/lists
+          remove /var/lib/apt/lists/a_Packages
         target
           - /var/lib/apt/lists/a_Packages 0644
         ");
