@@ -129,19 +129,8 @@ fn arch(options: &ImageOptions, environment: &Environment) -> Result<Arch, CliEr
     let Some(setting) = Setting::find(options.arch.as_deref(), "-a", environment, "ARCH") else {
         return Ok(Arch::of_this_machine());
     };
-    setting.read(|name| debian_arch(name).parse())
-}
-
-/// Returns Debian's name of an architecture for the kernel's, where they differ.
-fn debian_arch(name: &str) -> &str {
-    match name {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "armv7l" | "armhfp" => "armhf",
-        "i486" | "i586" | "i686" | "x86" => "i386",
-        "ppc64le" => "ppc64el",
-        other => other,
-    }
+    let known = |name: &str| Arch::ALL.iter().copied().find(|arch| arch.is_called(name));
+    setting.read(|name| known(name).map_or_else(|| name.parse(), Ok))
 }
 
 fn workspace(options: &ImageOptions, environment: &Environment) -> Result<Workspace, CliError> {
