@@ -50,7 +50,7 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
     transaction
         .unpack_bootstrap(&bootstrap)
         .map_err(HookError::foreign)?;
-    write_sources(ctx, &lists)?;
+    write_sources(ctx, &wanted, &lists)?;
     if expiry == Expiry::Ignored {
         ctx.create_directory("/etc/apt/apt.conf.d")?;
         ctx.write(
@@ -60,7 +60,8 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
         )?;
     }
     archive.write_apt_lists(ctx.target())?;
-    let (base, rest) = names(ctx);
+    let (base, mut rest) = names(ctx);
+    rest.extend(wanted.include.iter().map(String::as_str));
     let stages = [
         Stage {
             names: &base,
@@ -128,18 +129,15 @@ fn names<'c>(ctx: &'c HookContext<'_>) -> (Vec<&'c str>, Vec<&'c str>) {
     (names(base), names(rest))
 }
 
-fn write_sources(ctx: &HookContext<'_>, lists: &[SourceList]) -> Result<(), HookError> {
+fn write_sources(ctx: &HookContext<'_>, wanted: &Wanted, lists: &[SourceList]) -> Result<(), HookError> {
     ctx.create_directory("/etc/apt/sources.list.d")?;
     ctx.create_directory("/etc/apt/trusted.gpg.d")?;
     for list in lists {
         ctx.write(&list.path, &list.text, 0o644)?;
     }
-    if let Some(keyring) = ctx
-        .variable("DIB_APT_KEYRING")
-        .or_else(|| ctx.variable("DIB_DEBIAN_KEYRING"))
-    {
-        let contents = ctx.read_host(keyring.into())?;
-        ctx.write(&sources::trusted_path(keyring.into(), &contents), contents, 0o644)?;
+    if let Some(keyring) = &wanted.keyring {
+        let contents = ctx.read_host(keyring)?;
+        ctx.write(&sources::trusted_path(keyring, &contents), contents, 0o644)?;
     }
     Ok(())
 }

@@ -7,11 +7,13 @@
 //!
 //! In reading order:
 //! - [`sources`]: which archives;
+//! - [`extra_arguments`]: what callers tell debootstrap;
 //! - [`bootstrap`]: `08-debootstrap` unpacks, `75-debian-minimal-baseinstall` configures;
 //! - [`networking`], [`locale`], [`cloud_opinions`]: the phase `install`.
 
 pub mod bootstrap;
 pub mod cloud_opinions;
+pub mod extra_arguments;
 pub mod locale;
 pub mod networking;
 pub mod sources;
@@ -61,6 +63,10 @@ pub fn debootstrap() -> Element {
              that this host's apt trusts",
         ))
         .variable(Variable::new("DIB_DEBIAN_KEYRING", "an older name of DIB_APT_KEYRING"))
+        .variable(Variable::new(
+            "DIB_DEBOOTSTRAP_EXTRA_ARGS",
+            "options of debootstrap: --keyring=FILE and --include=PACKAGE,… mean something here",
+        ))
         .variable(Variable::new(
             "DIB_APT_CHECK_VALID_UNTIL",
             "0: an archive's signed release may have expired, as a snapshot's has; 1: it may not; without it, as this \

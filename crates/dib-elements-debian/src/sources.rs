@@ -7,6 +7,8 @@ use dib_deb::sources::{
 };
 use dib_deb::{SuiteSource, host_keyrings, source_keyring};
 
+use crate::extra_arguments::ExtraArguments;
+
 /// Sources and the file of the image that names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceList {
@@ -56,6 +58,8 @@ pub struct Wanted {
     pub ubuntu_dists: Option<String>,
     /// The file of `DIB_APT_KEYRING`.
     pub keyring: Option<Utf8PathBuf>,
+    /// Packages that are asked for with the archive.
+    pub include: Vec<String>,
     /// What the host itself takes the same distribution from.
     pub host: Vec<Source>,
 }
@@ -71,6 +75,7 @@ impl Wanted {
     pub fn of(ctx: &HookContext<'_>) -> Result<Self, HookError> {
         let value = |name: &str| ctx.variable(name).map(str::to_owned);
         let distribution = ctx.required("DISTRO_NAME")?.to_owned();
+        let extra = ExtraArguments::parse(ctx.variable("DIB_DEBOOTSTRAP_EXTRA_ARGS").unwrap_or_default())?;
         let own_mirror = match &*distribution {
             "debian" => value("DIB_DEBIAN_DISTRIBUTION_MIRROR"),
             _ => None,
@@ -83,9 +88,12 @@ impl Wanted {
             components: value("DIB_DEBIAN_COMPONENTS").unwrap_or_else(|| "main".to_owned()),
             sources_conf: value("DIB_APT_SOURCES_CONF"),
             ubuntu_dists: value("DIB_UBUNTU_MIRROR_DISTS"),
-            keyring: value("DIB_APT_KEYRING")
+            keyring: extra
+                .keyring
+                .or_else(|| value("DIB_APT_KEYRING"))
                 .or_else(|| value("DIB_DEBIAN_KEYRING"))
                 .map(Utf8PathBuf::from),
+            include: extra.include,
             host: Vec::new(),
             distribution,
         };
