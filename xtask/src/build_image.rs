@@ -14,13 +14,14 @@ use crate::scratch_build;
 use crate::task_error::TaskError;
 use crate::workspace::Workspace;
 
-/// Builds an image; without elements: `ubuntu`, from a mirror made of this host's own packages.
+/// Builds an image; without elements: `debian-minimal` of Debian's current release, from this host's own mirror.
 ///
 /// Sets up what is missing (as root) or says what to install, builds `dib`, and runs it. The image is `out/image.qcow2`
 /// unless the options after `--`, which go to `dib build`, say otherwise.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BuildImage {
-    /// Where Ubuntu's images come from: `local` makes and serves a mirror, else a URL [default: local without elements].
+    /// Where Ubuntu comes from: `local` makes and serves a mirror of images, or for ubuntu-minimal of packages, else a
+    /// URL of images. Without elements: builds `ubuntu`.
     #[arg(long, value_name = "local|URL")]
     mirror: Option<String>,
     /// The elements to build.
@@ -31,8 +32,8 @@ pub(crate) struct BuildImage {
 }
 
 impl BuildImage {
-    /// The build without elements named, with options for `dib build`.
-    pub(crate) fn of_ubuntu_with(dib_options: &[&str]) -> Self {
+    /// The build with neither elements nor a mirror named, with options for `dib build`.
+    pub(crate) fn with_defaults(dib_options: &[&str]) -> Self {
         let dib_options = dib_options.iter().map(|&option| option.to_owned()).collect();
         Self {
             mirror: None,
@@ -40,14 +41,19 @@ impl BuildImage {
             dib_options,
         }
     }
+
+    /// The build of `ubuntu` from a mirror that is made and served here.
+    pub(crate) fn of_local_ubuntu(dib_options: &[&str]) -> Self {
+        Self {
+            mirror: Some("local".to_owned()),
+            ..Self::with_defaults(dib_options)
+        }
+    }
 }
 
 /// Runs the command.
 pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
-    let mirror = match &options.mirror {
-        None if options.elements.is_empty() => Some("local"),
-        mirror => mirror.as_deref(),
-    };
+    let mirror = options.mirror.as_deref();
     let is_of_packages = options.elements.iter().any(|element| element == "ubuntu-minimal");
     needs::meet(&needs::of_build(mirror == Some("local") && !is_of_packages))?;
     let workspace = Workspace::load()?;
@@ -77,7 +83,8 @@ pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
     }
     command.args(&options.dib_options);
     match &*options.elements {
-        [] => command.arg("ubuntu"),
+        [] if mirror.is_some() => command.arg("ubuntu"),
+        [] => command.arg("debian-minimal"),
         elements => command.args(elements),
     };
 

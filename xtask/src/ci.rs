@@ -5,17 +5,23 @@ use std::time::Instant;
 use xshell::cmd;
 
 use crate::build_image::{self, BuildImage};
+use crate::compare_packages;
+use crate::host_archive;
 use crate::image_checks;
+use crate::installed_packages;
 use crate::kill_test;
 use crate::local_mirror::LocalMirror;
 use crate::needs;
 use crate::ordinary_user;
+use crate::package_checks;
 use crate::progress;
+use crate::reproduce;
 use crate::scratch_build::{self, ScratchBuild};
 use crate::task_error::TaskError;
 use crate::test::{self, Test};
 use crate::tests_as_user;
 use crate::tidy::{self, Tidy};
+use crate::ubuntu_archive;
 use crate::workspace::Workspace;
 
 /// Checks everything: format, lints, the house's rules, documentation, real builds, killed builds, tests.
@@ -56,8 +62,19 @@ pub(crate) fn ci(options: &Ci) -> Result<(), TaskError> {
         Ok(documentation.quiet().run()?)
     })?;
     step("a build, as README begins", || build_and_check(&workspace))?;
+    step("a build of ubuntu from a local mirror", || {
+        build_ubuntu_and_check(&workspace)
+    })?;
 
     let dib = build_image::build_dib(&workspace)?;
+    step("three builds of the same bytes", || {
+        let scratch = ScratchBuild::prepare_without_mirror(None, &dib)?;
+        reproduce::thrice(&scratch, &workspace.target.join("reproduce"))
+    })?;
+    let packages = LocalMirror::of_ubuntu_packages(&workspace)?;
+    step("a build of ubuntu-minimal from a local archive", || {
+        build_ubuntu_minimal_and_check(&ScratchBuild::prepare(None, &dib, &packages)?)
+    })?;
     let mirror = LocalMirror::of_cloud_images(&workspace)?;
     let current = ScratchBuild::prepare(None, &dib, &mirror)?;
     step("killed builds", || {
@@ -66,12 +83,18 @@ pub(crate) fn ci(options: &Ci) -> Result<(), TaskError> {
     drop(current);
     if needs::is_root() {
         let user = ordinary_user::find_or_make(&options.user)?;
+        step("the same packages as diskimage-builder's", || {
+            compare_packages::compare(&workspace, &ScratchBuild::prepare_without_mirror(None, &dib)?)
+        })?;
+        step("a build of debian-minimal, by an ordinary user", || {
+            build_debian_and_check_as_user(&ScratchBuild::prepare_without_mirror(Some(&user), &dib)?)
+        })?;
         let scratch = ScratchBuild::prepare(Some(&user), &dib, &mirror)?;
         step("killed builds, by an ordinary user", || {
             kill_test::kill_builds(&scratch, options.kill_rounds)
         })?;
-        step("a build, by an ordinary user", || {
-            build_and_check_as_user(&workspace, &scratch)
+        step("a build of ubuntu, by an ordinary user", || {
+            build_ubuntu_and_check_as_user(&workspace, &scratch)
         })?;
         step("tests, by an ordinary user", || {
             tests_as_user::run(&workspace, &user)
@@ -81,16 +104,52 @@ pub(crate) fn ci(options: &Ci) -> Result<(), TaskError> {
     test::test(&Test::without_arguments())
 }
 
-/// Makes images in all formats by the command that a newcomer runs first.
+/// Makes images by the command that a newcomer runs first.
 fn build_and_check(workspace: &Workspace) -> Result<(), TaskError> {
-    build_image::build_image(&BuildImage::of_ubuntu_with(&["-t", "qcow2,raw,tar"]))?;
+    build_image::build_image(&BuildImage::with_defaults(&["-t", "qcow2,tar"]))?;
+    let directory = workspace.root.join("out");
+    package_checks::check_qcow2(&directory)?;
+    package_checks::check_tree(&directory)?;
+    let archive = host_archive::of_suite(Some("stable"), None, &[])?;
+    package_checks::check_that_apt_is_content(&directory, &archive)
+}
+
+fn build_debian_and_check_as_user(scratch: &ScratchBuild) -> Result<(), TaskError> {
+    let arguments = ["build", "-o", "out/image", "-t", "qcow2,tar", "debian-minimal"];
+    scratch_build::succeed(&mut scratch.dib(&arguments), "the build by an ordinary user")?;
+    package_checks::check_qcow2(&scratch.output())?;
+    package_checks::check_tree(&scratch.output())
+}
+
+/// Builds from an archive in Ubuntu's layout; what lies in its updates must be preferred, and its backports left alone.
+fn build_ubuntu_minimal_and_check(scratch: &ScratchBuild) -> Result<(), TaskError> {
+    let arguments = ["build", "-o", "out/image", "-t", "tar", "ubuntu-minimal"];
+    scratch_build::succeed(&mut scratch.dib(&arguments), "the build of ubuntu-minimal")?;
+    let packages = installed_packages::of_tar(&scratch.output().join("image.tar"))?;
+    let kernels: Vec<(&String, &String)> = packages
+        .iter()
+        .filter(|(name, _)| name.starts_with(ubuntu_archive::KERNEL))
+        .collect();
+    if !matches!(*kernels, [(_, version)] if version == ubuntu_archive::KERNEL_VERSION) {
+        return Err(TaskError::Check(format!(
+            "not {} {} is in the image, but {kernels:?}",
+            ubuntu_archive::KERNEL,
+            ubuntu_archive::KERNEL_VERSION
+        )));
+    }
+    package_checks::check_tree(&scratch.output())
+}
+
+/// Makes images of `ubuntu` in all formats.
+fn build_ubuntu_and_check(workspace: &Workspace) -> Result<(), TaskError> {
+    build_image::build_image(&BuildImage::of_local_ubuntu(&["-t", "qcow2,raw,tar"]))?;
     image_checks::check(
         &workspace.root.join("out"),
         &build_image::local_archive(workspace)?,
     )
 }
 
-fn build_and_check_as_user(workspace: &Workspace, scratch: &ScratchBuild) -> Result<(), TaskError> {
+fn build_ubuntu_and_check_as_user(workspace: &Workspace, scratch: &ScratchBuild) -> Result<(), TaskError> {
     scratch_build::empty(&scratch.output())?;
     let arguments = ["build", "-o", "out/image", "-t", "qcow2,raw,tar", "ubuntu"];
     scratch_build::succeed(&mut scratch.dib(&arguments), "the build by an ordinary user")?;

@@ -11,8 +11,13 @@ use crate::task_error::TaskError;
 /// A package's name with its architecture, as `NAME:ARCH`, and the installed version.
 pub(crate) type Packages = BTreeMap<String, String>;
 
-/// Reads dpkg's status file in a tar.
+/// Lists what is installed in a tar.
 pub(crate) fn of_tar(tar: &Utf8Path) -> Result<Packages, TaskError> {
+    Ok(parse_status(&status_of_tar(tar)?))
+}
+
+/// Reads dpkg's status file in a tar.
+pub(crate) fn status_of_tar(tar: &Utf8Path) -> Result<String, TaskError> {
     let status = "var/lib/dpkg/status";
     let file = File::open(tar).map_err(TaskError::file("open", tar))?;
     let mut archive = tar::Archive::new(BufReader::new(file));
@@ -26,7 +31,7 @@ pub(crate) fn of_tar(tar: &Utf8Path) -> Result<Packages, TaskError> {
         entry
             .read_to_string(&mut text)
             .map_err(TaskError::file("read dpkg's status in", tar))?;
-        return Ok(parse_status(&text));
+        return Ok(text);
     }
     Err(TaskError::Check(format!("{tar} has no {status}")))
 }

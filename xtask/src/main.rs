@@ -27,6 +27,8 @@ mod made_directory;
 mod mirror;
 mod needs;
 mod ordinary_user;
+mod package_checks;
+mod private_apt;
 mod progress;
 mod report;
 mod reproduce;

@@ -1,9 +1,12 @@
-//! A user who is not root, for trying as root what works without being it.
+//! What works without being root: an ordinary user for root to try it as, and what such a user can be root of.
+
+use std::process::Command;
 
 use camino::Utf8PathBuf;
 use nix::unistd::User;
 use xshell::{Shell, cmd};
 
+use crate::needs;
 use crate::progress;
 use crate::task_error::TaskError;
 
@@ -49,4 +52,14 @@ pub(crate) fn find(name: &str) -> Result<Option<OrdinaryUser>, TaskError> {
         gid: user.gid.as_raw(),
         home,
     }))
+}
+
+/// A command that may give files away: as it is for root, in a user namespace for others.
+pub(crate) fn as_root_of_a_namespace(program: &str) -> Command {
+    if needs::is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-auto", "--map-root-user", program]);
+    command
 }

@@ -51,6 +51,12 @@ const IF_THERE: &str = "software-properties-common";
 /// The packages that lie in `universe` alone.
 const UNIVERSE: [&str; 4] = ["apt-transport-https", "busybox", "gnupg2", "open-iscsi"];
 
+/// The kernel's meta package under Ubuntu's name.
+pub(crate) const KERNEL: &str = "linux-image-generic";
+
+/// The version of it that a build has to choose: the one in updates, not the newer one in backports.
+pub(crate) const KERNEL_VERSION: &str = "6.8.0.60.60";
+
 /// A suite: its name's pocket, the version of the kernel's meta package in it, and whether apt must be asked before it
 /// takes a package from there.
 struct Suite {
@@ -67,7 +73,7 @@ const SUITES: [Suite; 4] = [
     },
     Suite {
         pocket: "-updates",
-        kernel_version: Some("6.8.0.60.60"),
+        kernel_version: Some(KERNEL_VERSION),
         only_on_request: false,
     },
     Suite {
@@ -114,7 +120,7 @@ pub(crate) fn ubuntu_archive(options: &MakeUbuntuArchive) -> Result<(), TaskErro
 
 fn inputs(host: &HostArchive) -> String {
     format!(
-        "layout 2\nrelease {RELEASE}\narch {}\npackages {} {IF_THERE}\nuniverse {}\n{}\n{}\n",
+        "layout 3\nrelease {RELEASE}\narch {}\npackages {} {IF_THERE}\nuniverse {}\n{}\n{}\n",
         host.arch,
         PACKAGES.join(" "),
         UNIVERSE.join(" "),

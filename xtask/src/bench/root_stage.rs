@@ -13,6 +13,7 @@ use crate::build_image;
 use crate::local_mirror::LocalMirror;
 use crate::mirror;
 use crate::needs;
+use crate::ordinary_user::as_root_of_a_namespace;
 use crate::progress;
 use crate::report::Report;
 use crate::scratch_build::{self, ScratchBuild};
@@ -182,16 +183,6 @@ fn measured(memory: &Utf8Path, prepare: impl FnOnce(&Utf8Path) -> Command) -> Re
     } else {
         Err(TaskError::Check(format!("{command:?} failed: {status}")))
     }
-}
-
-/// A command that may give files away: as it is for root, in a user namespace for others.
-fn as_root_of_a_namespace(program: &str) -> Command {
-    if needs::is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-auto", "--map-root-user", program]);
-    command
 }
 
 /// Builds once and adds up what the root stage's hooks took, but for the one that extracts.

@@ -5,10 +5,8 @@ use std::fs;
 use camino::Utf8Path;
 use xshell::{Shell, cmd};
 
+use super::KERNEL;
 use crate::task_error::TaskError;
-
-/// Ubuntu's name of the package.
-const NAME: &str = "linux-image-generic";
 
 /// Names the kernel of a distribution for an architecture: the small one for clouds where there is one.
 pub(super) fn of_distribution(id: &str, arch: &str) -> String {
@@ -27,15 +25,17 @@ pub(super) fn make(
     kernel: &str,
     work: &Utf8Path,
 ) -> Result<(), TaskError> {
-    let root = work.join(format!("{NAME}-{version}"));
-    let control = root.join("DEBIAN");
-    for path in [&control, directory] {
-        fs::create_dir_all(path).map_err(TaskError::file("create", path))?;
-    }
-    let path = control.join("control");
-    fs::write(&path, control_file(arch, version, kernel)).map_err(TaskError::file("write", &path))?;
-    let package = directory.join(format!("{NAME}_{version}_{arch}.deb"));
+    let root = work.join(format!("{KERNEL}-{version}"));
+    let readme = format!("usr/share/doc/{KERNEL}/README");
+    let package = directory.join(format!("{KERNEL}_{version}_{arch}.deb"));
+    fs::create_dir_all(directory).map_err(TaskError::file("create", directory))?;
     let shell = Shell::new()?;
+    shell.change_dir(&root);
+    shell.write_file("DEBIAN/control", control_file(arch, version, kernel))?;
+    shell.write_file(&readme, format!("It depends on {kernel}.\n"))?;
+    // dpkg --audit misses the list in a package without one.
+    let sums = cmd!(shell, "md5sum {readme}").quiet().read()?;
+    shell.write_file("DEBIAN/md5sums", sums + "\n")?;
     cmd!(shell, "dpkg-deb --root-owner-group --build {root} {package}")
         .quiet()
         .ignore_stdout()
@@ -45,9 +45,9 @@ pub(super) fn make(
 
 fn control_file(arch: &str, version: &str, kernel: &str) -> String {
     format!(
-        "Package: {NAME}\nSource: linux-meta\nVersion: {version}\nArchitecture: {arch}\nSection: kernel\n\
+        "Package: {KERNEL}\nSource: linux-meta\nVersion: {version}\nArchitecture: {arch}\nSection: kernel\n\
          Priority: optional\nMaintainer: dib <dib@example.org>\nDepends: {kernel}\n\
-         Description: kernel under the name that Ubuntu gives it\n An empty package on a kernel of another distribution.\n"
+         Description: kernel under the name that Ubuntu gives it\n On a kernel of another distribution.\n"
     )
 }
 
