@@ -1,28 +1,26 @@
 //! `cargo xtask ci`: everything that must hold, in one command.
 
-use std::time::Instant;
-
+use camino::Utf8Path;
 use xshell::cmd;
 
-use crate::build_image::{self, BuildImage};
+use crate::build_image;
 use crate::compare_packages;
-use crate::host_archive;
-use crate::image_checks;
-use crate::installed_packages;
 use crate::kill_test;
 use crate::local_mirror::LocalMirror;
 use crate::needs;
 use crate::ordinary_user;
-use crate::package_checks;
-use crate::progress;
 use crate::reproduce;
-use crate::scratch_build::{self, ScratchBuild};
+use crate::scratch_build::ScratchBuild;
 use crate::task_error::TaskError;
 use crate::test::{self, Test};
 use crate::tests_as_user;
 use crate::tidy::{self, Tidy};
-use crate::ubuntu_archive;
 use crate::workspace::Workspace;
+
+mod builds;
+mod steps;
+
+use steps::Steps;
 
 /// Checks everything: format, lints, the house's rules, documentation, real builds, killed builds, tests.
 ///
@@ -35,6 +33,9 @@ pub(crate) struct Ci {
     /// How many builds are killed, for each user.
     #[arg(long, default_value_t = 20)]
     kill_rounds: u32,
+    /// Run only the steps whose names contain this.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
 }
 
 /// Runs the command; the tests come last, so that what they print is what is seen last.
@@ -42,126 +43,75 @@ pub(crate) fn ci(options: &Ci) -> Result<(), TaskError> {
     let mut groups = needs::of_build(true);
     groups.extend(needs::of_tests());
     groups.push(needs::ORDINARY_USER);
-    step("needs", || needs::meet(&groups))?;
+    needs::meet(&groups)?;
     let workspace = Workspace::load()?;
+    let mut steps = Steps::only(&options.only);
+    check_text(&workspace, &mut steps)?;
+    let dib = build_image::build_dib(&workspace)?;
+    check_builds(options, &workspace, &dib, &mut steps)?;
+    eprintln!("\n{}", steps.table());
+    steps.run("tests", || test::test(&Test::without_arguments()))
+}
+
+/// Checks what needs no build of an image.
+fn check_text(workspace: &Workspace, steps: &mut Steps) -> Result<(), TaskError> {
     let shell = workspace.shell()?;
-    step("format", || {
+    steps.run("format", || {
         Ok(cmd!(shell, "cargo fmt --all --check").quiet().run()?)
     })?;
-    step("tidy", || tidy::tidy(&Tidy {}))?;
-    step("clippy", || {
-        Ok(
-            cmd!(shell, "cargo clippy --workspace --all-targets -- --deny warnings")
-                .quiet()
-                .run()?,
-        )
+    steps.run("tidy", || tidy::tidy(&Tidy {}))?;
+    steps.run("clippy", || {
+        let clippy = cmd!(shell, "cargo clippy --workspace --all-targets -- --deny warnings");
+        Ok(clippy.quiet().run()?)
     })?;
-    step("documentation", || {
+    steps.run("documentation", || {
         let documentation =
             cmd!(shell, "cargo doc --workspace --no-deps").env("RUSTDOCFLAGS", "--deny warnings");
         Ok(documentation.quiet().run()?)
-    })?;
-    step("a build, as README begins", || build_and_check(&workspace))?;
-    step("a build of ubuntu from a local mirror", || {
-        build_ubuntu_and_check(&workspace)
-    })?;
+    })
+}
 
-    let dib = build_image::build_dib(&workspace)?;
-    step("three builds of the same bytes", || {
-        let scratch = ScratchBuild::prepare_without_mirror(None, &dib)?;
-        reproduce::thrice(&scratch, &workspace.target.join("reproduce"))
+/// Checks builds of images, and as root also those by an ordinary user.
+fn check_builds(
+    options: &Ci,
+    workspace: &Workspace,
+    dib: &Utf8Path,
+    steps: &mut Steps,
+) -> Result<(), TaskError> {
+    let on_host_archive = |user| ScratchBuild::prepare_without_mirror(user, dib);
+    steps.run("build as README begins", || builds::build_and_check(workspace))?;
+    steps.run("build of ubuntu", || builds::build_ubuntu_and_check(workspace))?;
+    steps.run("builds of the same bytes", || {
+        reproduce::thrice(&on_host_archive(None)?, &workspace.target.join("reproduce"))
     })?;
-    let packages = LocalMirror::of_ubuntu_packages(&workspace)?;
-    step("a build of ubuntu-minimal from a local archive", || {
-        build_ubuntu_minimal_and_check(&ScratchBuild::prepare(None, &dib, &packages)?)
+    let packages = LocalMirror::of_ubuntu_packages(workspace)?;
+    steps.run("build of ubuntu-minimal", || {
+        builds::build_ubuntu_minimal_and_check(&ScratchBuild::prepare(None, dib, &packages)?)
     })?;
-    let mirror = LocalMirror::of_cloud_images(&workspace)?;
-    let current = ScratchBuild::prepare(None, &dib, &mirror)?;
-    step("killed builds", || {
-        kill_test::kill_builds(&current, options.kill_rounds)
+    let images = LocalMirror::of_cloud_images(workspace)?;
+    steps.run("killed builds", || {
+        kill_test::kill_builds(&ScratchBuild::prepare(None, dib, &images)?, options.kill_rounds)
     })?;
-    drop(current);
-    if needs::is_root() {
-        let user = ordinary_user::find_or_make(&options.user)?;
-        step("the same packages as diskimage-builder's", || {
-            compare_packages::compare(&workspace, &ScratchBuild::prepare_without_mirror(None, &dib)?)
-        })?;
-        step("a build of debian-minimal, by an ordinary user", || {
-            build_debian_and_check_as_user(&ScratchBuild::prepare_without_mirror(Some(&user), &dib)?)
-        })?;
-        let scratch = ScratchBuild::prepare(Some(&user), &dib, &mirror)?;
-        step("killed builds, by an ordinary user", || {
-            kill_test::kill_builds(&scratch, options.kill_rounds)
-        })?;
-        step("a build of ubuntu, by an ordinary user", || {
-            build_ubuntu_and_check_as_user(&workspace, &scratch)
-        })?;
-        step("tests, by an ordinary user", || {
-            tests_as_user::run(&workspace, &user)
-        })?;
+    if !needs::is_root() {
+        return Ok(());
     }
-    progress::step("tests");
-    test::test(&Test::without_arguments())
-}
-
-/// Makes images by the command that a newcomer runs first.
-fn build_and_check(workspace: &Workspace) -> Result<(), TaskError> {
-    build_image::build_image(&BuildImage::with_defaults(&["-t", "qcow2,tar"]))?;
-    let directory = workspace.root.join("out");
-    package_checks::check_qcow2(&directory)?;
-    package_checks::check_tree(&directory)?;
-    let archive = host_archive::of_suite(Some("stable"), None, &[])?;
-    package_checks::check_that_apt_is_content(&directory, &archive)
-}
-
-fn build_debian_and_check_as_user(scratch: &ScratchBuild) -> Result<(), TaskError> {
-    let arguments = ["build", "-o", "out/image", "-t", "qcow2,tar", "debian-minimal"];
-    scratch_build::succeed(&mut scratch.dib(&arguments), "the build by an ordinary user")?;
-    package_checks::check_qcow2(&scratch.output())?;
-    package_checks::check_tree(&scratch.output())
-}
-
-/// Builds from an archive in Ubuntu's layout; what lies in its updates must be preferred, and its backports left alone.
-fn build_ubuntu_minimal_and_check(scratch: &ScratchBuild) -> Result<(), TaskError> {
-    let arguments = ["build", "-o", "out/image", "-t", "tar", "ubuntu-minimal"];
-    scratch_build::succeed(&mut scratch.dib(&arguments), "the build of ubuntu-minimal")?;
-    let packages = installed_packages::of_tar(&scratch.output().join("image.tar"))?;
-    let kernels: Vec<(&String, &String)> = packages
-        .iter()
-        .filter(|(name, _)| name.starts_with(ubuntu_archive::KERNEL))
-        .collect();
-    if !matches!(*kernels, [(_, version)] if version == ubuntu_archive::KERNEL_VERSION) {
-        return Err(TaskError::Check(format!(
-            "not {} {} is in the image, but {kernels:?}",
-            ubuntu_archive::KERNEL,
-            ubuntu_archive::KERNEL_VERSION
-        )));
-    }
-    package_checks::check_tree(&scratch.output())
-}
-
-/// Makes images of `ubuntu` in all formats.
-fn build_ubuntu_and_check(workspace: &Workspace) -> Result<(), TaskError> {
-    build_image::build_image(&BuildImage::of_local_ubuntu(&["-t", "qcow2,raw,tar"]))?;
-    image_checks::check(
-        &workspace.root.join("out"),
-        &build_image::local_archive(workspace)?,
-    )
-}
-
-fn build_ubuntu_and_check_as_user(workspace: &Workspace, scratch: &ScratchBuild) -> Result<(), TaskError> {
-    scratch_build::empty(&scratch.output())?;
-    let arguments = ["build", "-o", "out/image", "-t", "qcow2,raw,tar", "ubuntu"];
-    scratch_build::succeed(&mut scratch.dib(&arguments), "the build by an ordinary user")?;
-    image_checks::check(&scratch.output(), &build_image::local_archive(workspace)?)
-}
-
-/// Runs a step between a line that names it and one that says how long it took.
-fn step(name: &str, run: impl FnOnce() -> Result<(), TaskError>) -> Result<(), TaskError> {
-    eprintln!("\n---- {name}");
-    let start = Instant::now();
-    let result = run();
-    let end = if result.is_ok() { "done" } else { "failed" };
-    eprintln!("---- {name}: {end} after {}", progress::seconds(start.elapsed()));
-    result
+    steps.run("build of diskimage-builder's packages", || {
+        compare_packages::compare(workspace, &on_host_archive(None)?)
+    })?;
+    let user = ordinary_user::find_or_make(&options.user)?;
+    steps.run("build of debian-minimal, by a user", || {
+        builds::build_debian_and_check_as_user(&on_host_archive(Some(&user))?)
+    })?;
+    steps.run("build of ubuntu-minimal, by a user", || {
+        builds::build_ubuntu_minimal_and_check(&ScratchBuild::prepare(Some(&user), dib, &packages)?)
+    })?;
+    steps.run("killed builds, by a user", || {
+        let scratch = ScratchBuild::prepare(Some(&user), dib, &images)?;
+        kill_test::kill_builds(&scratch, options.kill_rounds)
+    })?;
+    steps.run("build of ubuntu, by a user", || {
+        let scratch = ScratchBuild::prepare(Some(&user), dib, &images)?;
+        builds::build_ubuntu_and_check_as_user(workspace, &scratch)
+    })?;
+    steps.run("tests, by a user", || tests_as_user::run(workspace, &user))
 }

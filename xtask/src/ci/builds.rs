@@ -1,0 +1,66 @@
+//! Builds whose images are checked by programs that are not ours.
+
+use crate::build_image::{self, BuildImage};
+use crate::host_archive;
+use crate::image_checks;
+use crate::installed_packages;
+use crate::package_checks;
+use crate::scratch_build::{self, ScratchBuild};
+use crate::task_error::TaskError;
+use crate::ubuntu_archive;
+use crate::workspace::Workspace;
+
+/// Makes images by the command that a newcomer runs first.
+pub(super) fn build_and_check(workspace: &Workspace) -> Result<(), TaskError> {
+    build_image::build_image(&BuildImage::with_defaults(&["-t", "qcow2,tar"]))?;
+    let directory = workspace.root.join("out");
+    package_checks::check_qcow2(&directory)?;
+    package_checks::check_tree(&directory)?;
+    let archive = host_archive::of_suite(Some("stable"), None, &[])?;
+    package_checks::check_that_apt_is_content(&directory, &archive)
+}
+
+pub(super) fn build_debian_and_check_as_user(scratch: &ScratchBuild) -> Result<(), TaskError> {
+    let arguments = ["build", "-o", "out/image", "-t", "qcow2,tar", "debian-minimal"];
+    scratch_build::succeed(&mut scratch.dib(&arguments), "the build by an ordinary user")?;
+    package_checks::check_qcow2(&scratch.output())?;
+    package_checks::check_tree(&scratch.output())
+}
+
+/// Builds from an archive in Ubuntu's layout; what lies in its updates must be preferred, and its backports left alone.
+pub(super) fn build_ubuntu_minimal_and_check(scratch: &ScratchBuild) -> Result<(), TaskError> {
+    let arguments = ["build", "-o", "out/image", "-t", "tar", "ubuntu-minimal"];
+    scratch_build::succeed(&mut scratch.dib(&arguments), "the build of ubuntu-minimal")?;
+    let packages = installed_packages::of_tar(&scratch.output().join("image.tar"))?;
+    let kernels: Vec<(&String, &String)> = packages
+        .iter()
+        .filter(|(name, _)| name.starts_with(ubuntu_archive::KERNEL))
+        .collect();
+    if !matches!(*kernels, [(_, version)] if version == ubuntu_archive::KERNEL_VERSION) {
+        return Err(TaskError::Check(format!(
+            "not {} {} is in the image, but {kernels:?}",
+            ubuntu_archive::KERNEL,
+            ubuntu_archive::KERNEL_VERSION
+        )));
+    }
+    package_checks::check_tree(&scratch.output())
+}
+
+/// Makes images of `ubuntu` in all formats.
+pub(super) fn build_ubuntu_and_check(workspace: &Workspace) -> Result<(), TaskError> {
+    build_image::build_image(&BuildImage::of_local_ubuntu(&["-t", "qcow2,raw,tar"]))?;
+    image_checks::check(
+        &workspace.root.join("out"),
+        &build_image::local_archive(workspace)?,
+    )
+}
+
+pub(super) fn build_ubuntu_and_check_as_user(
+    workspace: &Workspace,
+    scratch: &ScratchBuild,
+) -> Result<(), TaskError> {
+    scratch_build::empty(&scratch.output())?;
+    let arguments = ["build", "-o", "out/image", "-t", "qcow2,raw,tar", "ubuntu"];
+    scratch_build::succeed(&mut scratch.dib(&arguments), "the build by an ordinary user")?;
+    image_checks::check(&scratch.output(), &build_image::local_archive(workspace)?)
+}
