@@ -118,7 +118,7 @@ fn hook_kind(error: &HookError) -> (ErrorKind, Option<String>) {
 fn foreign_kind(error: &(dyn Error + 'static)) -> (ErrorKind, Option<String>) {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<CacheError>() {
+        if let Some(error) = as_error::<CacheError>(error) {
             let (kind, hint) = cache_kind(error);
             return (kind, hint.map(str::to_owned));
         }
@@ -132,30 +132,46 @@ fn foreign_kind(error: &(dyn Error + 'static)) -> (ErrorKind, Option<String>) {
 
 /// Returns the kind of an error of `dib-deb` that is not known by its causes.
 fn packages_kind(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
-    use dib_deb::{ArchiveError, BootstrapError, KeysError, ReleaseError, SourcesError, UnpackError};
+    use dib_deb::{
+        ArchiveError, BootstrapError, KeysError, ReleaseError, ResolveError, SourcesError, UnpackError,
+    };
 
-    if let Some(error) = error.downcast_ref::<ReleaseError>() {
+    let of_release = |error: &ReleaseError| match error {
+        ReleaseError::Fetch { .. } => None,
+        ReleaseError::NoRelease { .. } => Some(ErrorKind::MissingInput),
+        ReleaseError::Flat { .. } | ReleaseError::Name { .. } => Some(ErrorKind::Configuration),
+        _ => Some(ErrorKind::BadData),
+    };
+    if let Some(error) = as_error::<ArchiveError>(error) {
         return match error {
-            ReleaseError::Fetch { .. } => None,
-            ReleaseError::NoRelease { .. } => Some(ErrorKind::MissingInput),
-            ReleaseError::Flat { .. } | ReleaseError::Name { .. } => Some(ErrorKind::Configuration),
-            _ => Some(ErrorKind::BadData),
-        };
-    }
-    if let Some(error) = error.downcast_ref::<ArchiveError>() {
-        return match error {
-            ArchiveError::Fetch { .. } | ArchiveError::Release(_) => None,
+            ArchiveError::Release(error) => of_release(error),
+            ArchiveError::Fetch { .. } => None,
             ArchiveError::NoComponent { .. } | ArchiveError::NoArchitecture { .. } => {
                 Some(ErrorKind::Configuration)
             }
             _ => Some(ErrorKind::BadData),
         };
     }
-    if error.is::<BootstrapError>() || error.is::<SourcesError>() || error.is::<KeysError>() {
+    if let Some(error) = as_error::<ReleaseError>(error) {
+        return of_release(error);
+    }
+    let is_configuration = as_error::<BootstrapError>(error).is_some()
+        || as_error::<SourcesError>(error).is_some()
+        || as_error::<KeysError>(error).is_some()
+        || matches!(as_error(error), Some(ResolveError::NoPackage { .. }));
+    if is_configuration {
         return Some(ErrorKind::Configuration);
     }
     // What the kernel refused is no fault of the package.
-    (error.is::<UnpackError>() && kernel_error(error).is_none()).then_some(ErrorKind::BadData)
+    let is_damaged = as_error::<UnpackError>(error).is_some() && kernel_error(error).is_none();
+    is_damaged.then_some(ErrorKind::BadData)
+}
+
+/// Returns the error as what it is, in a box or not: errors that carry a large one often box it.
+fn as_error<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
+    error
+        .downcast_ref::<E>()
+        .or_else(|| error.downcast_ref::<Box<E>>().map(AsRef::as_ref))
 }
 
 fn cache_kind(error: &CacheError) -> (ErrorKind, Option<&'static str>) {
@@ -175,9 +191,10 @@ fn cache_kind(error: &CacheError) -> (ErrorKind, Option<&'static str>) {
             ErrorKind::Unavailable,
             Some("sudo apt-get install ca-certificates"),
         ),
-        CacheError::InsecureRedirect { .. } | CacheError::Sums { .. } | CacheError::Signature { .. } => {
-            (ErrorKind::BadData, None)
-        }
+        CacheError::InsecureRedirect { .. }
+        | CacheError::Sums { .. }
+        | CacheError::Signature { .. }
+        | CacheError::Refused { .. } => (ErrorKind::BadData, None),
         CacheError::Mismatch { .. } | CacheError::NotListed { .. } => (ErrorKind::BadData, Some(UPDATED)),
         // The server knows the request and refuses it; the cache tries again what may pass.
         CacheError::Status { status, .. } if status.starts_with('4') => (ErrorKind::MissingInput, None),
@@ -252,6 +269,46 @@ mod tests {
                 expected: 2,
             },
             ErrorKind::TryAgain,
+        );
+    }
+
+    #[test]
+    fn errors_of_archives_have_kinds() {
+        let check = |error: dib_deb::ArchiveError, kind| {
+            let error = CliError::from(HookError::foreign(error));
+            assert_eq!(error.kind(), kind, "{}", error.render());
+        };
+        let url = || "http://example.org/debian/dists/stable/InRelease".to_owned();
+        let fetch = |source| dib_deb::ReleaseError::Fetch {
+            base_uri: "http://example.org/debian".to_owned(),
+            suite: "stable".to_owned(),
+            source: Box::new(source),
+        };
+        let offline = fetch(CacheError::Offline { url: url() });
+        check(offline.into(), ErrorKind::MissingInput);
+        let cut = fetch(CacheError::Cut {
+            url: url(),
+            received: 1,
+            expected: 2,
+        });
+        check(cut.into(), ErrorKind::TryAgain);
+        let refused = fetch(CacheError::Refused {
+            url: url(),
+            source: "signed by somebody else".into(),
+        });
+        check(refused.into(), ErrorKind::BadData);
+        check(
+            dib_deb::ReleaseError::Unsigned { url: url() }.into(),
+            ErrorKind::BadData,
+        );
+        check(
+            dib_deb::ArchiveError::NoComponent {
+                base_uri: url(),
+                suite: "stable".to_owned(),
+                component: "extra".to_owned(),
+                found: "main".to_owned(),
+            },
+            ErrorKind::Configuration,
         );
     }
 
