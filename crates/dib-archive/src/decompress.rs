@@ -43,6 +43,24 @@ pub fn decoder<'input>(
     })
 }
 
+/// Returns the decompressed stream of `input` as [`decoder`] does, but the blocks of an xz stream that has several are
+/// decompressed beside each other, on all processors.
+///
+/// # Errors
+/// When the decompressor can't be set up.
+pub fn parallel_decoder<'input>(
+    input: impl BufRead + Send + 'input,
+    compression: Compression,
+) -> io::Result<Box<dyn BufRead + Send + 'input>> {
+    match compression {
+        Compression::Xz => Ok(Box::new(BufReader::with_capacity(
+            BUFFER_SIZE,
+            xz::decoder(input),
+        ))),
+        _ => decoder(input, compression),
+    }
+}
+
 struct Block {
     data: Vec<u8>,
     length: usize,

@@ -37,7 +37,7 @@ use std::thread;
 
 use dib_sys::{DeviceNode, TargetRoot};
 
-pub use decompress::decoder;
+pub use decompress::{decoder, parallel_decoder};
 pub use error::{ExtractError, Place};
 pub use format::{ArchiveFormat, Compression};
 pub use shared_tree::SharedTree;

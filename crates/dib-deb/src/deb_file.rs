@@ -15,6 +15,10 @@ pub use self::control::{Control, ControlFile};
 /// The longest control archive that is read, in bytes, compressed or not: far more than any package's.
 const CONTROL_AT_MOST: u64 = 64 << 20;
 
+/// From this size on, in bytes, a data archive is worth more than one thread: others are unpacked beside each other. It
+/// is a few blocks of those that dpkg-deb makes.
+const LARGE: u64 = 32 << 20;
+
 /// A `.deb` file whose control archive has been read.
 #[derive(Debug)]
 pub struct DebFile<R> {
@@ -146,8 +150,13 @@ impl<R: BufRead + Send> DebFile<R> {
             after = header.name;
         };
         let compression = compression_of(&header.name, "data.tar")?;
-        let data = dib_archive::decoder(self.input.take(header.size), compression)
-            .map_err(|source| failed(&header.name, source))?;
+        let packed = self.input.take(header.size);
+        let data = if header.size < LARGE {
+            dib_archive::decoder(packed, compression)
+        } else {
+            dib_archive::parallel_decoder(packed, compression)
+        };
+        let data = data.map_err(|source| failed(&header.name, source))?;
         Ok((self.control, data))
     }
 }
