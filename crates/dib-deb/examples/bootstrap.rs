@@ -96,7 +96,10 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         mounts::tmpfs(directory, None)?;
     }
     let target = TargetRoot::open(directory)?;
-    let (environment, progress) = (noninteractive_environment(), Lines(start));
+    let (mut environment, progress) = (noninteractive_environment(), Lines(start));
+    if let Ok(seconds) = std::env::var("SOURCE_DATE_EPOCH") {
+        environment.insert("SOURCE_DATE_EPOCH".to_owned(), seconds);
+    }
     let place = Place {
         cache: &cache,
         target: &target,

@@ -12,7 +12,7 @@ use std::thread;
 use dib_sys::command::{CommandError, CommandStatus, Replay as _, Stdin, TargetCommand, run_in_target};
 use dib_sys::{TargetError, TargetPath};
 
-use self::initramfs::Deferred;
+use self::initramfs::{Deferred, MakeError};
 use self::parts::Parts;
 use crate::transaction::Place;
 
@@ -149,17 +149,26 @@ fn configure_beside_initramfs(
         }
         run_dpkg(place, &arguments, total, observed)
     };
-    run_dpkg_with(&parts.first)?;
+    let kept = thread::scope(|scope| {
+        let reading = (!expected.is_empty()).then(|| scope.spawn(|| deferred.read_in_advance()));
+        let configured = run_dpkg_with(&parts.first);
+        let digests = reading.map(|reading| {
+            let read = reading.join();
+            read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        // Looked at while nothing changes.
+        configured.map(|()| digests.and_then(|digests| deferred.kept(&digests)))
+    })?;
     thread::scope(|scope| {
         let (known, modules_are_known) = mpsc::channel();
-        let expected = &expected;
+        let (expected, kept) = (&expected, kept.as_ref());
         let making = thread::Builder::new()
             .name("initramfs".to_owned())
             .spawn_scoped(scope, move || {
                 before_kernels()?;
                 // Nobody listens any more where a package could not be configured.
                 let _ = known.send(());
-                deferred.make(expected).map_err(ConfigureError::Initramfs)
+                deferred.make(expected, kept).map_err(ConfigureError::from)
             })
             .map_err(ConfigureError::Thread)?;
         let configured = run_dpkg_with(&parts.apart).and_then(|()| match modules_are_known.recv() {
@@ -175,9 +184,7 @@ fn configure_beside_initramfs(
     })?;
     let asked_for = deferred.take_requests()?;
     deferred.remove(&expected.without(&asked_for))?;
-    deferred
-        .make(&asked_for.without(&expected))
-        .map_err(ConfigureError::Initramfs)
+    Ok(deferred.make(&asked_for.without(&expected), None)?)
 }
 
 /// Runs `dpkg --configure` with these arguments.
@@ -234,6 +241,15 @@ fn run_dpkg(
             replay,
         },
     })
+}
+
+impl From<MakeError> for ConfigureError {
+    fn from(error: MakeError) -> Self {
+        match error {
+            MakeError::Run(source) => Self::Initramfs(source),
+            MakeError::Target(source) => Self::Target(source),
+        }
+    }
 }
 
 impl Observed {

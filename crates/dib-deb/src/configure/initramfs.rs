@@ -4,13 +4,18 @@
 //! while dpkg works a stand-in notes what `update-initramfs` was asked for. The packages that an initramfs is made of
 //! are configured first; then the real program makes it, beside dpkg, which configures the others.
 
-use std::collections::BTreeSet;
+mod inputs;
+mod kept;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use dib_sys::command::{CommandError, Stdin, TargetCommand, run_in_target};
 use dib_sys::{TargetError, TargetPath};
 
+use self::inputs::Digests;
+use self::kept::Kept;
 use super::{path, with_ours};
-use crate::transaction::Place;
+use crate::transaction::{Place, noninteractive_environment};
 
 const PROGRAM: &str = "/usr/sbin/update-initramfs";
 /// Where the real program is while the stand-in is there.
@@ -100,29 +105,73 @@ impl<'a> Deferred<'a> {
         Ok(())
     }
 
-    /// Makes an initramfs for each of these calls, with the real program.
-    pub(super) fn make(&self, requests: &Requests) -> Result<(), CommandError> {
-        let environment = with_ours(self.place.environment);
+    /// Makes an initramfs for each of these calls, with the real program, unless one is kept that fits. `kept` has
+    /// looked at the target as it is now.
+    pub(super) fn make(&self, requests: &Requests, kept: Option<&Kept>) -> Result<(), MakeError> {
+        let Place { target, progress, .. } = self.place;
         for arguments in &requests.calls {
+            let is_offered = match kept {
+                Some(kept) => kept.offer(target, arguments)?,
+                None => false,
+            };
             let mut argv = vec![REAL.to_owned()];
             argv.extend(arguments.iter().cloned());
             let command = TargetCommand {
                 argv,
-                environment: environment.clone(),
+                environment: with_ours(&self.environment()),
                 working_directory: TargetPath::root(),
                 stdin: Stdin::Nothing,
             };
-            let progress = self.place.progress;
-            run_in_target(self.place.target, &command, &mut |_, line| progress.line(line))?
-                .require_success(&command)?;
+            run_in_target(target, &command, &mut |_, line| progress.line(line))?.require_success(&command)?;
+            if let Some(kept) = kept.filter(|_| !is_offered)
+                && let Err(error) = kept.keep(target, arguments)
+            {
+                // The next build makes it again.
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "an initramfs is not kept"
+                );
+            }
         }
         Ok(())
+    }
+
+    /// Reads in advance what [`Deferred::kept`] will have to know, while packages are configured.
+    pub(super) fn read_in_advance(&self) -> Digests {
+        // What can't be read now is read later.
+        Digests::read(self.place.target).unwrap_or_default()
+    }
+
+    /// Looks for what earlier builds have kept; `None` when nothing can be kept, or nobody would take it.
+    pub(super) fn kept(&self, digests: &Digests) -> Option<Kept> {
+        let maker = self.place.target.metadata(&path(OUR_MAKER)).ok()?;
+        maker.and_then(|_| Kept::of(self.place, digests, &self.environment()).ok()?)
+    }
+
+    /// Returns the few variables that an initramfs may depend on.
+    fn environment(&self) -> BTreeMap<String, String> {
+        let known = noninteractive_environment();
+        let of_build = self.place.environment.iter();
+        let is_known = |name: &str| known.contains_key(name) || name == "SOURCE_DATE_EPOCH";
+        of_build
+            .filter(|(name, _)| is_known(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     /// Puts the real program back.
     pub(super) fn end(self) -> Result<(), TargetError> {
         self.place.target.rename(&path(REAL), &path(PROGRAM))
     }
+}
+
+/// Why an initramfs could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MakeError {
+    #[error(transparent)]
+    Run(#[from] CommandError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
 }
 
 /// What `update-initramfs` was asked for.
@@ -133,6 +182,11 @@ pub(super) struct Requests {
 }
 
 impl Requests {
+    /// Returns whether nothing was asked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
     /// Returns those that are not among others.
     pub(super) fn without(&self, others: &Self) -> Self {
         Self {
