@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 use xshell::cmd;
 
+use crate::bad_mirrors;
 use crate::build_image;
 use crate::compare_packages;
 use crate::kill_test;
@@ -87,6 +88,9 @@ fn check_builds(
     let packages = LocalMirror::of_ubuntu_packages(workspace)?;
     steps.run("build of ubuntu-minimal", || {
         builds::build_ubuntu_minimal_and_check(&ScratchBuild::prepare(None, dib, &packages)?)
+    })?;
+    steps.run("builds from bad mirrors", || {
+        bad_mirrors::build_from_all(workspace, dib)
     })?;
     let images = LocalMirror::of_cloud_images(workspace)?;
     steps.run("killed builds", || {

@@ -47,14 +47,22 @@ impl LocalMirror {
         let directory = workspace.target.join("ubuntu-archive");
         ubuntu_archive::ubuntu_archive(&MakeUbuntuArchive::in_directory(&directory))?;
         let url = serve(&directory)?;
-        Ok(Self {
+        Ok(Self::of_served_packages(
+            &format!("{url}/ubuntu"),
+            &directory.join("archive-key.gpg"),
+        ))
+    }
+
+    /// A package archive in Ubuntu's layout that is being served, and who may sign it.
+    pub(crate) fn of_served_packages(url: &str, keyring: &Utf8Path) -> Self {
+        Self {
             settings: vec![
-                ("DIB_DISTRIBUTION_MIRROR", format!("{url}/ubuntu")),
+                ("DIB_DISTRIBUTION_MIRROR", url.to_owned()),
                 ("DIB_RELEASE", ubuntu_archive::RELEASE.to_owned()),
             ],
             key_variable: "DIB_APT_KEYRING",
-            key: directory.join("archive-key.gpg"),
-        })
+            key: keyring.to_owned(),
+        }
     }
 
     /// The same with a copy of its key that lies elsewhere.

@@ -13,6 +13,7 @@
 )]
 
 mod apt_sources;
+mod bad_mirrors;
 mod bench;
 mod build_image;
 mod build_traces;
@@ -72,6 +73,7 @@ enum Task {
     Reproduce(reproduce::Reproduce),
     ComparePackages(compare_packages::ComparePackages),
     KillTest(kill_test::KillTest),
+    BadMirrors(bad_mirrors::BadMirrors),
     Bench(bench::Bench),
     Ci(ci::Ci),
 }
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
         Task::Reproduce(task) => reproduce::reproduce(&task),
         Task::ComparePackages(task) => compare_packages::compare_packages(&task),
         Task::KillTest(task) => kill_test::kill_test(&task),
+        Task::BadMirrors(task) => bad_mirrors::bad_mirrors(&task),
         Task::Tidy(task) => tidy::tidy(&task),
     };
     match result {

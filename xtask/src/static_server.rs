@@ -1,16 +1,18 @@
 //! A static HTTP/1.1 server on the loopback address, with what a downloader can ask for: HEAD, ranges, validators.
 //!
-//! One thread per connection, one request per connection. It serves plain files under its directory and nothing else.
+//! One thread per connection, one request per connection. It serves plain files under its directory and nothing else,
+//! unless it is told to misbehave.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::task_error::TaskError;
 
@@ -40,8 +42,30 @@ impl StaticServer {
     }
 }
 
+/// How a server misbehaves about a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It has no such file.
+    Absent,
+    /// It serves this file instead.
+    Other(Utf8PathBuf),
+    /// It never answers.
+    Silent,
+    /// It closes the connection after so many bytes of the body that it has announced.
+    Cut(u64),
+}
+
 /// Starts to serve a directory; port 0 takes a free one.
 pub(crate) fn start(directory: &Utf8Path, port: u16) -> Result<StaticServer, TaskError> {
+    start_with_faults(directory, port, |_| None)
+}
+
+/// Starts to serve a directory and asks at each request with what fault: for the path, relative and decoded.
+pub(crate) fn start_with_faults(
+    directory: &Utf8Path,
+    port: u16,
+    fault_at: impl Fn(&str) -> Option<Fault> + Send + Sync + 'static,
+) -> Result<StaticServer, TaskError> {
     let root = fs::canonicalize(directory).map_err(TaskError::file("serve", directory))?;
     let listen = || -> io::Result<(TcpListener, SocketAddr)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
@@ -50,12 +74,13 @@ pub(crate) fn start(directory: &Utf8Path, port: u16) -> Result<StaticServer, Tas
     };
     let (listener, address) =
         listen().map_err(TaskError::file("listen on the loopback address for", directory))?;
+    let fault_at = Arc::new(fault_at);
     let accepting = thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let root = root.clone();
+            let (root, fault_at) = (root.clone(), Arc::clone(&fault_at));
             thread::spawn(move || {
                 // A client that goes away in the middle is its own business.
-                drop(answer(&stream, &root));
+                drop(answer(&stream, &root, fault_at.as_ref()));
             });
         }
     });
@@ -63,7 +88,7 @@ pub(crate) fn start(directory: &Utf8Path, port: u16) -> Result<StaticServer, Tas
 }
 
 /// Reads one request and answers it.
-fn answer(stream: &TcpStream, root: &Path) -> io::Result<()> {
+fn answer(stream: &TcpStream, root: &Path, fault_at: &dyn Fn(&str) -> Option<Fault>) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let mut lines = Vec::new();
     // A request's head is short; more than this is no downloader of ours.
@@ -75,15 +100,28 @@ fn answer(stream: &TcpStream, root: &Path) -> io::Result<()> {
         lines.push(line);
     }
     match request::parse(&lines) {
-        Ok(request) => respond(stream, root, &request),
+        Ok(request) => match fault_at(&request.path) {
+            None => respond(stream, find(root, &request.path), &request, u64::MAX),
+            Some(Fault::Absent) => respond(stream, None, &request, u64::MAX),
+            Some(Fault::Other(file)) => respond(stream, described(file.into()), &request, u64::MAX),
+            Some(Fault::Cut(most)) => respond(stream, find(root, &request.path), &request, most),
+            Some(Fault::Silent) => wait_for_end(stream),
+        },
         Err(RequestError::Malformed) => refuse(stream, "400 Bad Request"),
         Err(RequestError::Method) => refuse(stream, "405 Method Not Allowed"),
         Err(RequestError::Climbs) => refuse(stream, "403 Forbidden"),
     }
 }
 
-fn respond(mut stream: &TcpStream, root: &Path, request: &Request) -> io::Result<()> {
-    let Some((path, length, modified)) = find(root, &request.path) else {
+/// Waits until the client goes away.
+fn wait_for_end(mut stream: &TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(None)?;
+    io::copy(&mut stream, &mut io::sink()).map(drop)
+}
+
+/// Answers with a file, of whose wanted part no more than `most` bytes are sent, whatever is announced.
+fn respond(mut stream: &TcpStream, found: Option<Found>, request: &Request, most: u64) -> io::Result<()> {
+    let Some((path, length, modified)) = found else {
         return refuse(stream, "404 Not Found");
     };
     let etag = format!("\"{length:x}-{}\"", modified.nanoseconds);
@@ -123,7 +161,7 @@ fn respond(mut stream: &TcpStream, root: &Path, request: &Request) -> io::Result
     }
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(first))?;
-    io::copy(&mut file.take(count), &mut stream)?;
+    io::copy(&mut file.take(count.min(most)), &mut stream)?;
     stream.flush()
 }
 
@@ -132,13 +170,17 @@ struct Modified {
     nanoseconds: String,
 }
 
-/// Finds a plain file under the root, with its length and time; links that lead outside are not followed.
-fn find(root: &Path, path: &str) -> Option<(PathBuf, u64, Modified)> {
+/// A plain file, with its length and time.
+type Found = (PathBuf, u64, Modified);
+
+/// Finds a plain file under the root; links that lead outside are not followed.
+fn find(root: &Path, path: &str) -> Option<Found> {
     let path = fs::canonicalize(root.join(path)).ok()?;
-    let metadata = fs::metadata(&path).ok()?;
-    if !path.starts_with(root) || !metadata.is_file() {
-        return None;
-    }
+    path.starts_with(root).then(|| described(path))?
+}
+
+fn described(path: PathBuf) -> Option<Found> {
+    let metadata = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
     let nanoseconds = format!("{:x}.{:x}", metadata.mtime(), metadata.mtime_nsec());
     Some((
         path,

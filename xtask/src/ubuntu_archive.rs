@@ -88,6 +88,8 @@ const SUITES: [Suite; 4] = [
     },
 ];
 
+const UPDATES: &Suite = &SUITES[1];
+
 /// Makes an Ubuntu-layout archive of this host's own distribution's packages.
 ///
 /// The directory gets `ubuntu/` (the archive), `archive-key.asc` and `archive-key.gpg` (who signs it). Made again only
@@ -116,6 +118,16 @@ pub(crate) fn ubuntu_archive(options: &MakeUbuntuArchive) -> Result<(), TaskErro
         make(&host, work, new)
     })?;
     Ok(())
+}
+
+/// Publishes the packages that lie in [`own_packages`] of a directory, as an archive's suite of updates.
+pub(crate) fn publish_updates(archive: &Utf8Path, arch: &str, key: &SigningKey) -> Result<(), TaskError> {
+    suite_indexes::write(archive, UPDATES, arch, key)
+}
+
+/// Where packages of our own lie in an archive, to be published as updates.
+pub(crate) fn own_packages(archive: &Utf8Path) -> Utf8PathBuf {
+    archive.join(made_packages(UPDATES, "main"))
 }
 
 fn inputs(host: &HostArchive) -> String {

@@ -91,3 +91,35 @@ fn nothing_else_is_served() {
     }
     assert!(ask(&server, "DELETE /current/file HTTP/1.1").starts_with("HTTP/1.1 405 "));
 }
+
+#[test]
+fn it_misbehaves_as_it_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(directory.path()).unwrap();
+    for (name, text) in [("file", "0123456789"), ("other", "abc")] {
+        fs::write(path.join(name), text).unwrap();
+    }
+    let other = path.join("other");
+    let server = start_with_faults(path, 0, move |path| match path {
+        "absent" => Some(Fault::Absent),
+        "instead" => Some(Fault::Other(other.clone())),
+        "file" => Some(Fault::Cut(4)),
+        "silent" => Some(Fault::Silent),
+        _ => None,
+    })
+    .unwrap();
+    assert!(ask(&server, "GET /other HTTP/1.1").ends_with("\r\n\r\nabc"));
+    assert!(ask(&server, "GET /absent HTTP/1.1").starts_with("HTTP/1.1 404 "));
+    assert!(ask(&server, "GET /instead HTTP/1.1").ends_with("\r\n\r\nabc"));
+    let cut = ask(&server, "GET /file HTTP/1.1");
+    assert_eq!(header(&cut, "Content-Length:"), "10");
+    assert!(cut.ends_with("\r\n\r\n0123"), "{cut}");
+    let rest = ask(&server, "GET /file HTTP/1.1\nRange: bytes=4-");
+    assert!(rest.ends_with("\r\n\r\n4567"), "{rest}");
+    let mut silent = TcpStream::connect(server.address).unwrap();
+    write!(silent, "GET /silent HTTP/1.1\r\n\r\n").unwrap();
+    silent.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    silent.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "");
+}
