@@ -12,8 +12,8 @@ use dib_sys::TargetRoot;
 use dib_sys::command::quote;
 use serde::{Deserialize, Serialize};
 
+use crate::download_cache::open_cache;
 use crate::elements_path;
-use crate::pipeline::open_cache;
 use crate::{CliError, Console, ErrorKind};
 
 /// The file in `TMP_BUILD_DIR` that tells a hook's script about its build.

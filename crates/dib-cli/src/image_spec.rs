@@ -16,7 +16,7 @@ use crate::elements_path::{self, ELEMENTS_PATH};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::log::{ConsoleOptions, Loudness, Stream, Timestamps};
-use setting::Setting;
+pub(crate) use setting::Setting;
 
 /// Makes of the options and the environment what the user wants; `arguments` is the command line as it was given.
 ///

@@ -23,7 +23,8 @@
 //! In reading order:
 //! - [`arguments`], [`environment`]: what the user gave.
 //! - [`image_spec`]: both become an `ImageSpec`; `elements_path`: the user's elements join the program's.
-//! - [`pipeline`]: the build, in its sandbox; `workspace`, `hook_scripts`, `images` and `report` are its parts.
+//! - [`pipeline`]: the build, in its sandbox; `workspace`, `download_cache`, `hook_scripts`, `images` and
+//!   `report` are its parts.
 //! - [`log`], [`progress`]: what a build shows.
 //! - [`error`]: what went wrong, and the exit codes.
 //! - `commands`: every subcommand, and what it prints; `stdout` is where it prints to.
@@ -37,6 +38,7 @@ pub mod pipeline;
 pub mod progress;
 
 mod commands;
+mod download_cache;
 mod elements_path;
 mod hook_scripts;
 mod images;

@@ -3,14 +3,14 @@
 use std::io::Write as _;
 
 use camino::Utf8PathBuf;
-use dib_cache::{Cache, Proxies};
 use dib_core::variables::Origin;
-use dib_core::{Build, Freshness, ImageSpec, Journal, Plan, Registry, SandboxMachine, Variables};
+use dib_core::{Build, ImageSpec, Journal, Plan, Registry, SandboxMachine, Variables};
 use dib_image::{DiskSpec, WrittenImage};
 use dib_sys::TargetRoot;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
 use indicatif::BinaryBytes;
 
+use crate::download_cache::open_cache;
 use crate::workspace::{self, BuildDirectory};
 use crate::{CliError, Console, ConsoleOptions, ErrorKind, Stream, hook_scripts, images, report};
 
@@ -178,26 +178,6 @@ fn journal(spec: &ImageSpec, console: &Console) -> Journal {
     }
     let console = console.clone();
     Journal::followed_by(move |entry| console.follow(entry))
-}
-
-/// Opens the image cache as the spec wants it.
-pub(crate) fn open_cache(spec: &ImageSpec, console: &Console) -> Result<Cache, CliError> {
-    let proxy = |names: [&str; 2]| {
-        let mut values = names.iter().filter_map(|name| spec.variables.get(*name));
-        values.find(|value| !value.is_empty()).cloned()
-    };
-    let proxies = Proxies {
-        http: proxy(["http_proxy", "HTTP_PROXY"]),
-        https: proxy(["https_proxy", "HTTPS_PROXY"]),
-        no_proxy: proxy(["no_proxy", "NO_PROXY"]),
-    };
-    let cache = Cache::open(&spec.image_cache)?
-        .with_proxies(proxies)
-        .with_progress(console.cache_progress());
-    Ok(match spec.freshness {
-        Freshness::Checked => cache,
-        Freshness::Unchecked => cache.offline(),
-    })
 }
 
 fn announce(image: &WrittenImage, console: &Console) {

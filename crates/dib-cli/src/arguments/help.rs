@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::error::EXIT_CODES;
 
 /// The variables that stand in for options, or for which there is no option.
-const VARIABLES: [(&str, &str); 23] = [
+const VARIABLES: [(&str, &str); 25] = [
     ("ARCH", "-a"),
     ("IMAGE_NAME", "-o"),
     (
@@ -37,6 +37,14 @@ const VARIABLES: [(&str, &str); 23] = [
     (
         "http_proxy",
         "the proxy for downloads, as https_proxy; no_proxy names exceptions",
+    ),
+    (
+        "DIB_DOWNLOAD_TIMEOUT",
+        "seconds without a byte after which a download is tried again; 60 otherwise",
+    ),
+    (
+        "DIB_DOWNLOAD_RETRIES",
+        "how often a download is tried again that failed on its way; 5 otherwise",
     ),
     (
         "DIB_QUIET",
