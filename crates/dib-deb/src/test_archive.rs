@@ -1,6 +1,6 @@
 //! An archive on loopback, signed with a key that is thrown away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +30,11 @@ pub(crate) struct TestArchive {
 #[derive(Default)]
 struct Shared {
     files: HashMap<String, Vec<u8>>,
+    /// Paths that are never answered, and the connections that wait.
+    hanging: HashSet<String>,
+    waiting: Vec<TcpStream>,
+    /// Paths of which only the beginning comes.
+    cut: HashSet<String>,
     requests: Vec<String>,
 }
 
@@ -112,6 +117,21 @@ impl TestArchive {
         self.lock()
             .files
             .insert(format!("/d/dists/x/{path}"), bytes.into());
+    }
+
+    /// Serves a file of the pool, of which `path` is the name below the archive's base.
+    pub(crate) fn serve_package(&self, path: &str, bytes: impl Into<Vec<u8>>) {
+        self.lock().files.insert(format!("/d/{path}"), bytes.into());
+    }
+
+    /// Lets requests for a file of the pool wait for ever.
+    pub(crate) fn hang(&self, path: &str) {
+        self.lock().hanging.insert(format!("/d/{path}"));
+    }
+
+    /// Closes the connection when half of a file of the pool has been sent.
+    pub(crate) fn cut(&self, path: &str) {
+        self.lock().cut.insert(format!("/d/{path}"));
     }
 
     pub(crate) fn remove(&self, path: &str) {
@@ -214,11 +234,18 @@ fn answer(mut stream: &TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()>
         }
     }
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-    let body = {
+    let (body, is_cut) = {
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let body = shared.files.get(&path).cloned();
+        let answer = (shared.files.get(&path).cloned(), shared.cut.contains(&path));
+        if shared.hanging.contains(&path) {
+            shared.waiting.push(stream.try_clone()?);
+        }
+        let hangs = shared.hanging.contains(&path);
         shared.requests.push(path);
-        body
+        if hangs {
+            return Ok(());
+        }
+        answer
     };
     let (status, body) = body.map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
     let length = body.len();
@@ -226,5 +253,6 @@ fn answer(mut stream: &TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()>
         stream,
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     )?;
-    stream.write_all(&body)
+    let end = if is_cut { length / 2 } else { length };
+    stream.write_all(&body[..end])
 }

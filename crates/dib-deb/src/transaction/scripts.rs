@@ -92,7 +92,7 @@ impl Transaction<'_> {
             // It removed what an older version may have left, which was the package's own.
             let tree = SharedTree::new(self.place.target);
             let wanted = |name: &[u8]| removed.contains(name);
-            Opened::open(fetch(self.place, &member.record)?.file)
+            Opened::open(fetch(self.place.cache, &member.record)?.file)
                 .and_then(|package| package.unpack_only(&tree, &wanted))
                 .map_err(|source| unpack_error(&member.record, source))?;
         }
@@ -176,7 +176,7 @@ impl Transaction<'_> {
             };
             let record = &member.record;
             let refused = |source: UnpackError| unpack_error(record, source);
-            let mut file = fetch(self.place, record)?.file;
+            let mut file = fetch(self.place.cache, record)?.file;
             let mut contents = Vec::new();
             std::io::Read::read_to_end(&mut file, &mut contents).map_err(|source| {
                 refused(

@@ -1,13 +1,15 @@
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use camino::Utf8Path;
-use dib_cache::Sha256;
+use dib_cache::{Sha256, Timeouts};
 
 use super::*;
 use crate::ArchiveLocation;
 use crate::deb_file::tests::DebBuilder;
 use crate::progress::Quiet;
+use crate::test_archive::{TestArchive, stanza};
 
 /// A target, and a cache that is offline but holds the packages put there.
 struct Fixture {
@@ -201,5 +203,69 @@ fn errors_name_the_package_and_where_it_came_from() {
     check(
         &[one],
         "failed to fetch the package one:amd64 (1:1): not in the cache and offline: http://example.org/debian/pool/x.deb",
+    );
+}
+
+/// Tries to unpack packages of these names and sizes from an archive that serves the bytes `12345678` for each.
+fn failure_with(archive: &TestArchive, packages: &[(&str, usize)]) -> String {
+    let fixture = fixture();
+    let cache = archive.cache().with_timeouts(Timeouts {
+        connect: Duration::from_secs(60),
+        // For ever, compared with the patience of whoever runs this.
+        stall: Duration::from_secs(3600),
+    });
+    let place = Place {
+        cache: &cache,
+        ..fixture.place()
+    };
+    let location = Arc::new(ArchiveLocation {
+        base_uri: archive.base_uri(),
+        suite: "x".to_owned(),
+        component: "main".to_owned(),
+    });
+    let records: Vec<_> = packages
+        .iter()
+        .map(|(name, size)| {
+            let stanza = stanza(name, "1", "").replace("Size: 1", &format!("Size: {size}"));
+            PackageRecord::parse(&stanza, &location).unwrap()
+        })
+        .collect();
+    let mut transaction = Transaction::begin(place, "all").unwrap();
+    let text = told(&transaction.unpack(&records).unwrap_err());
+    text.replace(&archive.base_uri(), "BASE")
+}
+
+#[test]
+fn one_failed_download_is_told_while_others_hang() {
+    let archive = TestArchive::start();
+    for name in ["one", "two", "three"] {
+        archive.hang(&format!("pool/{name}_1.deb"));
+    }
+    // The largest ones are wanted first.
+    let packages = [("one", 9000), ("two", 8000), ("three", 7000), ("missing", 10)];
+    let text = failure_with(&archive, &packages);
+    assert!(
+        text.starts_with("failed to fetch the package missing:amd64 (1)")
+            && text.contains("BASE/pool/missing_1.deb answered 404"),
+        "{text}"
+    );
+}
+
+#[test]
+fn packages_that_come_damaged_or_by_half_are_refused() {
+    let archive = TestArchive::start();
+    archive.serve_package("pool/other_1.deb", "12345678");
+    let text = failure_with(&archive, &[("other", 8)]);
+    assert!(
+        text.starts_with("failed to fetch the package other:amd64 (1)")
+            && text.contains("BASE/pool/other_1.deb has the sum ef797c81"),
+        "{text}"
+    );
+    archive.cut("pool/other_1.deb");
+    let text = failure_with(&archive, &[("other", 8)]);
+    assert!(
+        text.starts_with("failed to fetch the package other:amd64 (1)")
+            && text.contains("failed to fetch BASE/pool/other_1.deb: "),
+        "{text}"
     );
 }

@@ -1,26 +1,24 @@
 //! Downloads and unpacking, side by side.
 
+mod downloads;
 mod needs;
 
 use std::num::NonZero;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use dib_archive::SharedTree;
-use dib_cache::{CacheKey, Check, Download, VerifiedFile};
+use dib_cache::VerifiedFile;
 
+use self::downloads::Downloads;
+pub(super) use self::downloads::fetch;
 use self::needs::{Needs, Turn};
 use super::{Place, State, Transaction, TransactionError, scripts, unpack_error};
 use crate::PackageRecord;
 use crate::unpack::{Claims, Contest, Opened};
-
-/// How many packages are downloaded at once. A single connection seldom fills a line.
-const DOWNLOADS: usize = 8;
-/// How many packages may wait to be unpacked: each is an open file.
-const WAITING: usize = 32;
 
 /// When the script that prepares a package's unpacking runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,9 +41,6 @@ struct Wave<'w, 'a> {
     /// Indexes: first those that others wait for, then by size, the largest first, as the last one to be unpacked should
     /// be a small one.
     order: Vec<usize>,
-    next: AtomicUsize,
-    bytes_done: AtomicU64,
-    bytes_total: u64,
     packages_done: AtomicUsize,
     results: Mutex<Vec<(usize, State)>>,
     error: Mutex<Option<TransactionError>>,
@@ -70,12 +65,9 @@ impl Transaction<'_> {
             tree: SharedTree::new(self.place.target),
             scripts,
             first_rank: ranks.start,
-            bytes_total: records.iter().map(PackageRecord::size).sum(),
             records,
             needs,
             order,
-            next: AtomicUsize::new(0),
-            bytes_done: AtomicU64::new(0),
             packages_done: AtomicUsize::new(0),
             results: Mutex::default(),
             error: Mutex::default(),
@@ -109,7 +101,7 @@ impl Transaction<'_> {
         for group in contests.chunk_by(|one, other| one.winner == other.winner) {
             let record = &self.packages[group[0].winner].record;
             let is_contested = |name: &[u8]| group.iter().any(|contest| contest.path == name);
-            Opened::open(fetch(self.place, record)?.file)
+            Opened::open(fetch(self.place.cache, record)?.file)
                 .and_then(|package| package.unpack_only(tree, &is_contested))
                 .map_err(|source| unpack_error(record, source))?;
         }
@@ -120,26 +112,35 @@ impl Transaction<'_> {
 impl Wave<'_, '_> {
     fn run(&self) -> Result<(), TransactionError> {
         let unpackers = thread::available_parallelism().map_or(1, NonZero::get);
-        let (sender, receiver) = sync_channel(WAITING);
+        let downloads = Downloads::begin(self.place.cache, &self.records, self.order.clone());
+        let downloads = downloads.map_err(TransactionError::Thread)?;
+        // No more than are at work: those that have arrived wait with the downloads.
+        let (sender, receiver) = sync_channel(0);
         let receiver = Mutex::new(receiver);
         thread::scope(|scope| {
-            let mut started = Ok(());
+            // Dropped when this returns, whereupon the unpacking threads end.
+            let sender = sender;
             for _ in 0..unpackers {
-                let builder = thread::Builder::new().name("unpack".to_owned());
-                let thread = builder.spawn_scoped(scope, || self.unpack_all(&receiver));
-                started = started.and(thread.map(|_| ()));
+                thread::Builder::new()
+                    .name("unpack".to_owned())
+                    .spawn_scoped(scope, || self.unpack_all(&receiver))
+                    .map_err(TransactionError::Thread)?;
             }
-            for _ in 0..DOWNLOADS.min(self.records.len()) {
-                let sender = sender.clone();
-                let builder = thread::Builder::new().name("fetch".to_owned());
-                let thread = builder.spawn_scoped(scope, move || self.fetch_all(&sender));
-                started = started.and(thread.map(|_| ()));
+            let bytes_total = self.records.iter().map(PackageRecord::size).sum();
+            while let Some(arrival) = downloads.next(&self.has_failed) {
+                match arrival {
+                    Ok(arrived) => {
+                        self.place
+                            .progress
+                            .downloaded(downloads.bytes_done(), bytes_total);
+                        if sender.send(arrived).is_err() {
+                            break;
+                        }
+                    }
+                    Err(error) => self.fail(error),
+                }
             }
-            drop(sender);
-            if started.is_err() {
-                self.has_failed.store(true, Ordering::Release);
-            }
-            started.map_err(TransactionError::Thread)
+            Ok::<(), TransactionError>(())
         })?;
         while !self.has_failed.load(Ordering::Acquire)
             && let Some((index, opened)) = self.needs.take_waiting()
@@ -147,25 +148,6 @@ impl Wave<'_, '_> {
             self.note(index, self.unpack(index, opened));
         }
         Ok(())
-    }
-
-    fn fetch_all(&self, sender: &SyncSender<(usize, VerifiedFile)>) {
-        while !self.has_failed.load(Ordering::Acquire) {
-            let Some(&index) = self.order.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
-                return;
-            };
-            match fetch(self.place, &self.records[index]) {
-                Ok(file) => {
-                    let size = self.records[index].size();
-                    let done = self.bytes_done.fetch_add(size, Ordering::Relaxed) + size;
-                    self.place.progress.downloaded(done, self.bytes_total);
-                    if sender.send((index, file)).is_err() {
-                        return;
-                    }
-                }
-                Err(error) => self.fail(error),
-            }
-        }
     }
 
     fn unpack_all(&self, receiver: &Mutex<Receiver<(usize, VerifiedFile)>>) {
@@ -247,29 +229,6 @@ impl Wave<'_, '_> {
         lock(&self.error).get_or_insert(error);
         self.has_failed.store(true, Ordering::Release);
     }
-}
-
-/// Brings a package into the cache, unless it is there, and opens it.
-pub(super) fn fetch(place: Place<'_>, record: &PackageRecord) -> Result<VerifiedFile, TransactionError> {
-    let failed = |source| TransactionError::Fetch {
-        package: record.to_string(),
-        url: record.url(),
-        source: Box::new(source),
-    };
-    let sum = record.sha256();
-    let key = format!(
-        "packages/{}/{}_{}_{}.deb",
-        &sum.to_string()[..16],
-        record.name(),
-        record.version().replace(':', "%3a"),
-        record.architecture(),
-    );
-    let download = Download {
-        url: record.url(),
-        cached_as: CacheKey::new(key).expect("names and versions of packages are plain, and sums are too"),
-        check: Check::Sha256(sum),
-    };
-    place.cache.fetch(&download).map_err(failed)
 }
 
 /// Opens a package that has arrived, and checks that it is the one that was asked for.
