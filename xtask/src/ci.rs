@@ -94,7 +94,12 @@ fn check_builds(
     })?;
     let images = LocalMirror::of_cloud_images(workspace)?;
     steps.run("killed builds", || {
-        kill_test::kill_builds(&ScratchBuild::prepare(None, dib, &images)?, options.kill_rounds)
+        let scratch = ScratchBuild::prepare(None, dib, &images)?;
+        kill_test::kill_builds(&scratch, kill_test::UBUNTU, options.kill_rounds)
+    })?;
+    steps.run("killed builds of packages", || {
+        let scratch = ScratchBuild::prepare(None, dib, &packages)?;
+        kill_test::kill_builds(&scratch, &["ubuntu-minimal"], options.kill_rounds.div_ceil(3))
     })?;
     if !needs::is_root() {
         return Ok(());
@@ -111,7 +116,11 @@ fn check_builds(
     })?;
     steps.run("killed builds, by a user", || {
         let scratch = ScratchBuild::prepare(Some(&user), dib, &images)?;
-        kill_test::kill_builds(&scratch, options.kill_rounds)
+        kill_test::kill_builds(&scratch, kill_test::UBUNTU, options.kill_rounds)
+    })?;
+    steps.run("killed builds of packages, by a user", || {
+        let scratch = ScratchBuild::prepare(Some(&user), dib, &packages)?;
+        kill_test::kill_builds(&scratch, &["ubuntu-minimal"], options.kill_rounds.div_ceil(3))
     })?;
     steps.run("build of ubuntu, by a user", || {
         let scratch = ScratchBuild::prepare(Some(&user), dib, &images)?;

@@ -40,7 +40,11 @@ pub(crate) fn kill_test(options: &KillTest) -> Result<(), TaskError> {
     let workspace = Workspace::load()?;
     let dib = build_image::build_dib(&workspace)?;
     let mirror = LocalMirror::of_cloud_images(&workspace)?;
-    kill_builds(&ScratchBuild::prepare(None, &dib, &mirror)?, options.rounds)?;
+    kill_builds(
+        &ScratchBuild::prepare(None, &dib, &mirror)?,
+        UBUNTU,
+        options.rounds,
+    )?;
     if let Some(name) = &options.user {
         if !needs::is_root() {
             return Err(TaskError::Check(format!("only root can build as {name}")));
@@ -48,17 +52,27 @@ pub(crate) fn kill_test(options: &KillTest) -> Result<(), TaskError> {
         let user = ordinary_user::find_or_make(name)?;
         kill_builds(
             &ScratchBuild::prepare(Some(&user), &dib, &mirror)?,
+            UBUNTU,
             options.rounds,
         )?;
     }
     Ok(())
 }
 
-/// Measures a whole build, then kills as many as there are rounds, then checks that the next one is whole again.
-pub(crate) fn kill_builds(scratch: &ScratchBuild, rounds: u32) -> Result<(), TaskError> {
+/// A build of `ubuntu` that neither needs another archive nor waits for one: without base's packages.
+pub(crate) const UBUNTU: &[&str] = &["-n", "ubuntu"];
+
+/// Measures a whole build of what the arguments say, then kills as many as there are rounds, then checks that the next one is whole again.
+pub(crate) fn kill_builds(scratch: &ScratchBuild, what: &[&str], rounds: u32) -> Result<(), TaskError> {
     progress::step(format!("measuring a whole build by {}", scratch.who()));
+    // Most rounds find what the first build has put into the cache.
+    scratch_build::succeed(&mut build(scratch, what, false), "the build that fills the cache")?;
+    scratch_build::empty(&scratch.output())?;
     let start = Instant::now();
-    scratch_build::succeed(&mut build(scratch, false), "the build that is to be measured")?;
+    scratch_build::succeed(
+        &mut build(scratch, what, false),
+        "the build that is to be measured",
+    )?;
     let whole = start.elapsed();
     let images = scratch_build::names_in(&scratch.output())?;
     progress::step(format!(
@@ -69,7 +83,7 @@ pub(crate) fn kill_builds(scratch: &ScratchBuild, rounds: u32) -> Result<(), Tas
 
     let mut killed = 0;
     for round in 0..rounds {
-        killed += u32::from(kill_one(scratch, round, rounds, whole)?);
+        killed += u32::from(kill_one(scratch, what, round, rounds, whole)?);
     }
     // Builds differ in their time, but a test that kills hardly any shows nothing.
     if killed * 4 < rounds * 3 {
@@ -79,7 +93,10 @@ pub(crate) fn kill_builds(scratch: &ScratchBuild, rounds: u32) -> Result<(), Tas
     }
 
     progress::step("building once more, now to the end");
-    scratch_build::succeed(&mut build(scratch, false), "the build after the killed ones")?;
+    scratch_build::succeed(
+        &mut build(scratch, what, false),
+        "the build after the killed ones",
+    )?;
     scratch_build::succeed(&mut scratch.dib(&["cache", "verify"]), "dib cache verify")?;
     let temporary = scratch_build::names_in(&scratch.temporary())?;
     let output = scratch_build::names_in(&scratch.output())?;
@@ -101,7 +118,13 @@ pub(crate) fn kill_builds(scratch: &ScratchBuild, rounds: u32) -> Result<(), Tas
 }
 
 /// Kills one build; returns whether it was still running.
-fn kill_one(scratch: &ScratchBuild, round: u32, rounds: u32, whole: Duration) -> Result<bool, TaskError> {
+fn kill_one(
+    scratch: &ScratchBuild,
+    what: &[&str],
+    round: u32,
+    rounds: u32,
+    whole: Duration,
+) -> Result<bool, TaskError> {
     scratch_build::empty(&scratch.output())?;
     // The first quarter falls into downloading only where there is something to download.
     if round < rounds / 4 {
@@ -110,7 +133,7 @@ fn kill_one(scratch: &ScratchBuild, round: u32, rounds: u32, whole: Duration) ->
     // The middle of the round's share of the whole time.
     let moment = whole * (2 * round + 1) / (2 * rounds);
     let on_disk = round % 2 == 1;
-    let mut command = build(scratch, on_disk);
+    let mut command = build(scratch, what, on_disk);
     // A killed build's last words are of no interest, and nobody would read them.
     command
         .process_group(0)
@@ -158,12 +181,12 @@ fn kill_one(scratch: &ScratchBuild, round: u32, rounds: u32, whole: Duration) ->
     )))
 }
 
-fn build(scratch: &ScratchBuild, on_disk: bool) -> Command {
+fn build(scratch: &ScratchBuild, what: &[&str], on_disk: bool) -> Command {
     let mut arguments = vec!["build", "-o", "out/image", "-t", "qcow2"];
     if on_disk {
         arguments.push("--no-tmpfs");
     }
-    arguments.push("ubuntu");
+    arguments.extend(what);
     scratch.dib(&arguments)
 }
 

@@ -23,8 +23,8 @@ pub(crate) struct LocalMirror {
 impl LocalMirror {
     /// Makes the workspace's mirror of cloud images unless it is there, and serves it until the process ends.
     ///
-    /// Its images' own package sources stay, for they are the host's. Builds neither update nor add packages: these
-    /// mirrors are for what else a build does, and no build shall wait for an archive.
+    /// Its images' own package sources stay, for they are the host's; its packages are of the day on which it was made,
+    /// and are left so.
     pub(crate) fn of_cloud_images(workspace: &Workspace) -> Result<Self, TaskError> {
         let directory = workspace.target.join("mirror");
         mirror::mirror(&MakeMirror::with_defaults(&directory))?;
@@ -35,7 +35,6 @@ impl LocalMirror {
                 ("DIB_DISTRIBUTION_MIRROR", String::new()),
                 ("DIB_RELEASE", "noble".to_owned()),
                 ("DIB_AVOID_PACKAGES_UPDATE", "1".to_owned()),
-                ("DIB_SKIP_BASE_PACKAGE_INSTALL", "1".to_owned()),
             ],
             key_variable: "DIB_UBUNTU_KEYRING",
             key: directory.join("signing-key.asc"),
