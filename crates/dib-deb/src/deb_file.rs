@@ -132,6 +132,12 @@ impl<R: BufRead + Send> DebFile<R> {
         &self.control
     }
 
+    /// Returns what the control archive held.
+    #[must_use]
+    pub fn into_control(self) -> Control {
+        self.control
+    }
+
     /// Goes on to the data archive: what the control archive held, and a tar stream to be read to its end.
     ///
     /// # Errors

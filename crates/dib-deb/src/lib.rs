@@ -65,5 +65,5 @@ pub use release::{Expiry, ListedFile, Release, ReleaseError, VerifiedRelease, fe
 pub use resolve::{Recommends, Resolution, ResolveError, Stage, mark_automatic, resolve};
 pub use sbom::{SbomError, SbomSubject, spdx_document};
 pub use sources::{HostRelease, SignedBy, Source, SourceError, SourcesError};
-pub use transaction::{Outcome, Place, Transaction, TransactionError, noninteractive_environment};
+pub use transaction::{Ahead, Outcome, Place, Transaction, TransactionError, noninteractive_environment};
 pub use unpack::UnpackError;

@@ -9,6 +9,7 @@
 //! A package whose script diverts files or sets their owners can't be unpacked beside others: dpkg itself unpacks it,
 //! alone, at the end ([`Outcome::unpacked_by_dpkg`]).
 
+mod ahead;
 mod scripts;
 mod wave;
 
@@ -18,6 +19,7 @@ use dib_cache::{Cache, CacheError};
 use dib_sys::command::CommandError;
 use dib_sys::{TargetError, TargetPath, TargetRoot};
 
+pub use self::ahead::Ahead;
 pub use self::scripts::noninteractive_environment;
 use crate::PackageRecord;
 use crate::dpkg_database::{self, Triggers};
@@ -40,6 +42,7 @@ pub struct Place<'a> {
 /// Packages on their way into a target.
 pub struct Transaction<'a> {
     place: Place<'a>,
+    ahead: Option<&'a Ahead>,
     claims: Claims,
     /// By rank: the position among all packages of the transaction.
     packages: Vec<Member>,
@@ -142,9 +145,19 @@ impl<'a> Transaction<'a> {
         dpkg_database::create(place.target)?;
         Ok(Self {
             place,
+            ahead: None,
             claims: Claims::default(),
             packages: Vec::new(),
         })
+    }
+
+    /// Takes packages that are decompressed there already from memory.
+    #[must_use]
+    pub fn with_ahead(self, ahead: &'a Ahead) -> Self {
+        Self {
+            ahead: Some(ahead),
+            ..self
+        }
     }
 
     /// Fetches and unpacks the packages without which no script runs, then runs their scripts.

@@ -8,7 +8,7 @@
 mod claims;
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Cursor};
 
 use dib_archive::{Entry, EntryKind, ExtractError, SharedTree};
 use dib_sys::{TargetError, TargetPath, TargetRoot};
@@ -21,7 +21,7 @@ use crate::package::field;
 use crate::relation;
 
 /// How much of a `.deb` is read at once.
-const READ_SIZE: usize = 256 << 10;
+pub(crate) const READ_SIZE: usize = 256 << 10;
 
 /// A package whose files are in the target.
 #[derive(Debug, Clone)]
@@ -85,6 +85,8 @@ impl From<StanzaError> for UnpackError {
 /// A package whose control archive has been read.
 pub(crate) struct Opened {
     deb: DebFile<BufReader<File>>,
+    /// Its files as a tar stream, where they are decompressed already.
+    data: Option<Vec<u8>>,
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) architecture: String,
@@ -111,11 +113,20 @@ impl Opened {
         let database_name = database_name(&name, &architecture, is_multi_arch_same);
         Ok(Self {
             deb,
+            data: None,
             name,
             version,
             architecture,
             database_name,
         })
+    }
+
+    /// Takes its files from memory, as they come out of the file.
+    pub(crate) fn with_data(self, data: Vec<u8>) -> Self {
+        Self {
+            data: Some(data),
+            ..self
+        }
     }
 
     /// Checks that it is the package that an index names.
@@ -166,7 +177,7 @@ impl Opened {
     ) -> Result<Unpacked, UnpackError> {
         let mut paths = Vec::new();
         let mut conflict = None;
-        let (control, mut data) = self.deb.into_data()?;
+        let (control, mut data) = parts(self.deb, self.data)?;
         let extracted = tree.extract(rank, &mut data, &mut |entry: &Entry<'_>| {
             let mut path = Vec::with_capacity(entry.name.len() + 2);
             path.push(b'/');
@@ -203,11 +214,22 @@ impl Opened {
         tree: &SharedTree<'_>,
         wanted: &dyn Fn(&[u8]) -> bool,
     ) -> Result<(), UnpackError> {
-        let (_, mut data) = self.deb.into_data()?;
+        let (_, mut data) = parts(self.deb, self.data)?;
         tree.extract(0, &mut data, &mut |entry| {
             entry.kind != EntryKind::Directory && wanted(entry.name)
         })?;
         Ok(())
+    }
+}
+
+/// Returns what the control archive held, and the package's files as a tar stream.
+fn parts(
+    deb: DebFile<BufReader<File>>,
+    data: Option<Vec<u8>>,
+) -> Result<(Control, Box<dyn BufRead + Send>), DebFileError> {
+    match data {
+        Some(data) => Ok((deb.into_control(), Box::new(Cursor::new(data)))),
+        None => deb.into_data(),
     }
 }
 

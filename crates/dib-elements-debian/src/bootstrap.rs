@@ -6,10 +6,11 @@
 //! gets: apt's answer to the same questions in the same order.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use dib_core::{Freshness, HookContext, HookError, PackageAction, Phase};
 use dib_deb::{
-    Archive, Expiry, Place, Recommends, Stage, Transaction, bootstrap_set, mark_automatic,
+    Ahead, Archive, Expiry, Place, Recommends, Stage, Transaction, bootstrap_set, mark_automatic,
     noninteractive_environment, resolve,
 };
 
@@ -31,35 +32,11 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let suites = sources::suites(&lists, &arch)?;
     let expiry = expiry(ctx, &wanted)?;
     let archive = Archive::fetch(ctx.cache(), &suites, &arch, expiry).map_err(HookError::foreign)?;
-    let bootstrap = bootstrap_set(&archive, &[]).map_err(HookError::foreign)?;
-
-    let (cache, environment) = (ctx.cache().without_transfers_told(), environment(ctx));
-    let progress = ShownProgress::of(ctx);
-    let place = Place {
-        cache: &cache,
-        target: ctx.target(),
-        environment: &environment,
-        progress: &progress,
-    };
     // Scripts write to /dev/null, which must not become a file of the image.
     for directory in ["/dev", "/proc", "/sys"] {
         ctx.create_directory(directory)?;
     }
     ctx.mount_kernel_file_systems()?;
-    let mut transaction = Transaction::begin(place, &arch).map_err(HookError::foreign)?;
-    transaction
-        .unpack_bootstrap(&bootstrap)
-        .map_err(HookError::foreign)?;
-    write_sources(ctx, &wanted, &lists)?;
-    if expiry == Expiry::Ignored {
-        ctx.create_directory("/etc/apt/apt.conf.d")?;
-        ctx.write(
-            VALID_UNTIL_IGNORED,
-            "Acquire::Check-Valid-Until \"false\";\n",
-            0o644,
-        )?;
-    }
-    archive.write_apt_lists(ctx.target())?;
     let (base, mut rest) = names(ctx);
     rest.extend(wanted.include.iter().map(String::as_str));
     let stages = [
@@ -72,22 +49,65 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
             recommends: Recommends::LeftOut,
         },
     ];
-    let resolution = resolve(place, &archive, &bootstrap, &stages).map_err(HookError::foreign)?;
+    let prepare_apt = || {
+        write_sources(ctx, &wanted, &lists)?;
+        if expiry == Expiry::Ignored {
+            ctx.create_directory("/etc/apt/apt.conf.d")?;
+            let text = "Acquire::Check-Valid-Until \"false\";\n";
+            ctx.write(VALID_UNTIL_IGNORED, text, 0o644)?;
+        }
+        Ok(archive.write_apt_lists(ctx.target())?)
+    };
+    let (cache, environment) = (ctx.cache().without_transfers_told(), environment(ctx));
+    let place = Place {
+        cache: &cache,
+        target: ctx.target(),
+        environment: &environment,
+        progress: &ShownProgress::of(ctx),
+    };
+    let (ahead, all) = (Ahead::default(), [base.clone(), rest.clone()].concat());
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("ahead".to_owned());
+        // Without that thread all goes the same way, only slower.
+        let _ = builder.spawn_scoped(scope, || ahead.work(place, &archive, &all));
+        let unpacked = unpack_all(ctx, place, &archive, &stages, &ahead, prepare_apt);
+        ahead.stop();
+        unpacked
+    })?;
+    Ok(dib_deb::current_lists::mark(ctx.target())?)
+}
+
+/// Unpacks the packages that scripts need, then, when apt is prepared, all that the stages come to.
+fn unpack_all(
+    ctx: &HookContext<'_>,
+    place: Place<'_>,
+    archive: &Archive,
+    stages: &[Stage<'_>],
+    ahead: &Ahead,
+    prepare_apt: impl FnOnce() -> Result<(), HookError>,
+) -> Result<(), HookError> {
+    let bootstrap = bootstrap_set(archive, &[]).map_err(HookError::foreign)?;
+    let mut transaction = Transaction::begin(place, archive.arch())
+        .map_err(HookError::foreign)?
+        .with_ahead(ahead);
+    transaction
+        .unpack_bootstrap(&bootstrap)
+        .map_err(HookError::foreign)?;
+    prepare_apt()?;
+    let resolution = resolve(place, archive, &bootstrap, stages).map_err(HookError::foreign)?;
     transaction
         .unpack(&resolution.packages)
         .map_err(HookError::foreign)?;
-    mark_automatic(ctx.target(), &resolution.automatic, &arch)?;
+    mark_automatic(place.target, &resolution.automatic, archive.arch())?;
     let outcome = transaction.finish().map_err(HookError::foreign)?;
+    let packages = resolution.packages.iter();
     let alone = outcome.unpacked_by_dpkg.iter();
     ctx.unpacked(
-        resolution
-            .packages
-            .iter()
+        packages
             .map(|package| format!("{}={}", package.name(), package.version()))
             .collect(),
         alone.map(|(name, why)| format!("{name} ({why})")).collect(),
     );
-    dib_deb::current_lists::mark(ctx.target())?;
     Ok(())
 }
 

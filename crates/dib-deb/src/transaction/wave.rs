@@ -16,7 +16,7 @@ use dib_cache::VerifiedFile;
 use self::downloads::Downloads;
 pub(super) use self::downloads::fetch;
 use self::needs::{Needs, Turn};
-use super::{Place, State, Transaction, TransactionError, scripts, unpack_error};
+use super::{Ahead, Place, State, Transaction, TransactionError, scripts, unpack_error};
 use crate::PackageRecord;
 use crate::unpack::{Claims, Contest, Opened};
 
@@ -32,6 +32,7 @@ pub(super) enum Scripts {
 /// What the threads of a wave share.
 struct Wave<'w, 'a> {
     place: Place<'a>,
+    ahead: Option<&'a Ahead>,
     claims: &'w Claims,
     tree: SharedTree<'a>,
     scripts: Scripts,
@@ -61,6 +62,7 @@ impl Transaction<'_> {
         order.sort_by_key(|&index| std::cmp::Reverse((needs.is_needed(index), records[index].size())));
         let wave = Wave {
             place: self.place,
+            ahead: self.ahead,
             claims: &self.claims,
             tree: SharedTree::new(self.place.target),
             scripts,
@@ -162,7 +164,7 @@ impl Wave<'_, '_> {
             let Ok((index, file)) = arrived else { return };
             // What was sent after a failure is taken all the same, so that no sender waits for ever.
             if !self.has_failed.load(Ordering::Acquire) {
-                let opened = open(&self.records[index], file);
+                let opened = open(&self.records[index], file, self.ahead);
                 self.note(index, opened.and_then(|opened| self.unpack(index, opened)));
             }
         }
@@ -197,7 +199,7 @@ impl Wave<'_, '_> {
         }
         let opened = if has_script {
             match self.needs.turn(index, opened) {
-                Turn::Now(opened) => opened,
+                Turn::Now(opened) => *opened,
                 Turn::Waits => return Ok(None),
                 Turn::LeftToDpkg => {
                     return Ok(Some(State::ForDpkg(
@@ -232,10 +234,17 @@ impl Wave<'_, '_> {
 }
 
 /// Opens a package that has arrived, and checks that it is the one that was asked for.
-fn open(record: &PackageRecord, file: VerifiedFile) -> Result<Opened, TransactionError> {
+fn open(
+    record: &PackageRecord,
+    file: VerifiedFile,
+    ahead: Option<&Ahead>,
+) -> Result<Opened, TransactionError> {
     let opened = Opened::open(file.file).and_then(|opened| {
         opened.require(record.name(), record.version(), record.architecture())?;
-        Ok(opened)
+        Ok(match ahead.and_then(|ahead| ahead.take(&record.sha256())) {
+            Some(data) => opened.with_data(data),
+            None => opened,
+        })
     });
     opened.map_err(|source| unpack_error(record, source))
 }

@@ -25,7 +25,7 @@ struct Progress {
 /// What is to be done with a package whose script is about to run.
 pub(super) enum Turn {
     /// All that the script needs is unpacked.
-    Now(Opened),
+    Now(Box<Opened>),
     /// The package waits for others; [`Needs::take_ready`] gives it back.
     Waits,
     /// dpkg is to unpack what the script needs, so the package too.
@@ -83,13 +83,13 @@ impl Needs {
     /// Decides on a package whose script is about to run.
     pub(super) fn turn(&self, index: usize, opened: Opened) -> Turn {
         let Some(needed) = self.of.get(&index) else {
-            return Turn::Now(opened);
+            return Turn::Now(Box::new(opened));
         };
         let mut progress = self.lock();
         if !needed.is_disjoint(&progress.left_to_dpkg) {
             Turn::LeftToDpkg
         } else if needed.is_subset(&progress.unpacked) {
-            Turn::Now(opened)
+            Turn::Now(Box::new(opened))
         } else {
             progress.waiting.push((index, opened));
             Turn::Waits
