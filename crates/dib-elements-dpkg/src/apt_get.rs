@@ -1,4 +1,4 @@
-//! Running apt-get in the target.
+//! Running apt-get in the target, as every hook does that changes its packages.
 
 use std::fs::File;
 
@@ -6,7 +6,18 @@ use dib_core::{Freshness, HookContext, HookError};
 
 use crate::shared_apt_cache::ARCHIVES;
 
-/// Runs apt-get so that it asks nothing and keeps configuration files that somebody changed.
+/// Has apt-get install, upgrade or remove packages, when it is our turn on the cache that builds share.
+///
+/// It asks nothing and keeps configuration files that somebody changed.
+///
+/// # Errors
+/// When the turn doesn't come or apt-get fails.
+pub fn change_packages(ctx: &HookContext<'_>, arguments: &[&str]) -> Result<(), HookError> {
+    let _turn = turn_on_shared_cache(ctx)?;
+    apt_get(ctx, arguments)
+}
+
+/// Runs apt-get for what leaves the shared cache alone.
 pub(crate) fn apt_get(ctx: &HookContext<'_>, arguments: &[&str]) -> Result<(), HookError> {
     let command = [
         "apt-get",
@@ -22,9 +33,9 @@ pub(crate) fn apt_get(ctx: &HookContext<'_>, arguments: &[&str]) -> Result<(), H
     )
 }
 
-/// Waits for our turn on the cache that builds share, where the target has it: apt itself takes no turns on it but fails.
-/// The turn ends when the file is dropped.
-pub(crate) fn turn_on_shared_cache(ctx: &HookContext<'_>) -> Result<Option<File>, HookError> {
+/// Waits for our turn, where the target has the shared cache: apt itself takes no turns on it but fails, even when it only
+/// removes packages. The turn ends when the file is dropped.
+fn turn_on_shared_cache(ctx: &HookContext<'_>) -> Result<Option<File>, HookError> {
     if ctx.is_mounted(ARCHIVES)? {
         Ok(Some(ctx.lock_in_cache("apt")?))
     } else {

@@ -5,7 +5,7 @@
 use dib_core::{HookContext, HookError, PackageAction, Phase};
 use dib_deb::current_lists;
 
-use crate::apt_get::{apt_get, is_needless, turn_on_shared_cache};
+use crate::apt_get::{apt_get, change_packages, is_needless};
 
 const OF_THIS_BUILD: &str = "lists and packages are of this very build";
 
@@ -69,8 +69,7 @@ pub fn up_to_date(ctx: &HookContext<'_>) -> Result<(), HookError> {
     } else if current_lists::are_current(ctx.target())? {
         OF_THIS_BUILD
     } else {
-        let _turn = turn_on_shared_cache(ctx)?;
-        return apt_get(ctx, &["dist-upgrade"]);
+        return change_packages(ctx, &["dist-upgrade"]);
     };
     ctx.nothing(reason);
     Ok(())

@@ -11,9 +11,10 @@
 //! - [`apt_keyring`], [`build_with_http_cache`], [`block_apt_translations`], [`block_daemons`], [`shared_apt_cache`],
 //!   [`trim_dpkg`]: the phase `root`;
 //! - [`disable_apt_recommends`], [`apt_get_update`]: before packages are installed;
-//! - [`package_installs`]: the element that installs them;
+//! - [`apt_get`], [`package_installs`]: how packages come and go, and the element that has them do so;
 //! - [`clean_up_cache`], [`write_dpkg_manifest`]: the end.
 
+pub mod apt_get;
 pub mod apt_get_update;
 pub mod apt_keyring;
 pub mod block_apt_translations;
@@ -26,7 +27,6 @@ pub mod shared_apt_cache;
 pub mod trim_dpkg;
 pub mod write_dpkg_manifest;
 
-mod apt_get;
 mod present_packages;
 
 use dib_core::{DuplicateElement, Element, Phase, Registry, Variable};

@@ -5,7 +5,7 @@
 
 use dib_core::{Element, HookContext, HookError, PackageAction, Phase, PlannedPackage};
 
-use crate::apt_get::{apt_get, turn_on_shared_cache};
+use crate::apt_get::change_packages;
 use crate::present_packages::PresentPackages;
 
 /// Returns the element `package-installs`.
@@ -118,8 +118,7 @@ fn install(ctx: &HookContext<'_>, packages: &[&str]) -> Result<(), HookError> {
     if missing.is_empty() {
         return Ok(());
     }
-    let _turn = turn_on_shared_cache(ctx)?;
-    apt_get(ctx, &[&["install"], &*missing].concat())
+    change_packages(ctx, &[&["install"], &*missing].concat())
 }
 
 /// Removes those of a phase's packages that are there.
@@ -140,5 +139,5 @@ fn uninstall(ctx: &HookContext<'_>, phase: Phase) -> Result<(), HookError> {
     if there.is_empty() {
         return Ok(());
     }
-    apt_get(ctx, &[&["remove"], &*there].concat())
+    change_packages(ctx, &[&["remove"], &*there].concat())
 }

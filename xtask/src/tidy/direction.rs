@@ -51,10 +51,15 @@ const RULES: &[Rule] = &[
         may_use: &["dib-core", "dib-cache", "dib-sys"],
         tests_may_use: &[],
     },
-    // The element ubuntu-minimal is made on the element debootstrap.
+    // Both families build on the element dpkg, and the element ubuntu-minimal on the element debootstrap.
+    Rule {
+        package: "dib-elements-debian",
+        may_use: &["dib-core", "dib-deb", "dib-elements-dpkg"],
+        tests_may_use: &["dib-testing"],
+    },
     Rule {
         package: "dib-elements-ubuntu",
-        may_use: &["dib-core", "dib-deb", "dib-elements-debian"],
+        may_use: &["dib-core", "dib-deb", "dib-elements-debian", "dib-elements-dpkg"],
         tests_may_use: &["dib-testing"],
     },
     Rule {

@@ -120,6 +120,23 @@ fn what_is_installed_is_not_asked_for_again() {
 }
 
 #[test]
+fn builds_that_share_a_cache_take_turns() {
+    let status = stanza("make", "install ok installed", "amd64");
+    for (phase, hook) in [
+        (Phase::Install, "01-package-installs"),
+        (Phase::Install, "99-package-uninstalls"),
+    ] {
+        let fixture = with_packages().file("/var/lib/dpkg/status", &status);
+        let lock = fixture.cache().join("apt.lock");
+        assert!(fixture.record(phase, hook).succeeded());
+        assert!(!lock.exists(), "{hook} shares nothing");
+        let fixture = fixture.mounted("/var/cache/apt/archives");
+        assert!(fixture.record(phase, hook).succeeded());
+        assert!(lock.exists(), "{hook} takes its turn");
+    }
+}
+
+#[test]
 fn architectures_are_told_apart() {
     let fixture = Fixture::new(register)
         .file(
