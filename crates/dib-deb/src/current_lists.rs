@@ -1,52 +1,56 @@
 //! A mark in the target: its lists of packages, and its packages, are as new as its sources, by this very build.
 //!
 //! Whoever has just made a system of what the archives hold marks it so; `apt-get update` and an upgrade have nothing to
-//! do then, until a source changes. The mark belongs to the build and is removed at its end, since lists grow old.
+//! do then, until what apt asks changes: a source, an architecture, a preference. The mark belongs to the build and is
+//! removed at its end, since lists grow old.
 
 use dib_cache::Sha256;
 use dib_sys::{TargetError, TargetPath, TargetRoot};
 
 /// Where the mark stands, as an absolute path of the target.
 ///
-/// It holds the SHA-256 sum, in hexadecimal digits, of apt's sources: of each file's path, a zero byte and what the file
-/// holds, in the order of the paths.
+/// It holds the SHA-256 sum, in hexadecimal digits, of the files by which apt knows what to fetch and what to prefer: of each
+/// file's path, a zero byte and what the file holds.
 pub const MARK: &str = "/var/lib/apt/lists/dib-current";
 
-const SOURCES: &str = "/etc/apt/sources.list";
-const MORE_SOURCES: &str = "/etc/apt/sources.list.d";
+/// Sources, preferences (apt_preferences(5)) and the architectures beside the target's own (dpkg(1)).
+const FILES: [&str; 3] = [
+    "/etc/apt/sources.list",
+    "/etc/apt/preferences",
+    "/var/lib/dpkg/arch",
+];
+/// The directories of more such files.
+const DIRECTORIES: [&str; 2] = ["/etc/apt/sources.list.d", "/etc/apt/preferences.d"];
 
-/// Marks lists and packages as those of the sources that the target has now.
+/// Marks lists and packages as those of the sources, preferences and architectures that the target has now.
 ///
 /// # Errors
-/// When a source can't be read or the mark can't be written, for instance since there are no lists.
+/// When one of their files can't be read or the mark can't be written, for instance since there are no lists.
 pub fn mark(target: &TargetRoot) -> Result<(), TargetError> {
-    target.write(
-        &path(MARK),
-        digest_of_sources(target)?.to_string().as_bytes(),
-        0o644,
-    )
+    target.write(&path(MARK), digest(target)?.to_string().as_bytes(), 0o644)
 }
 
-/// Returns whether lists and packages are marked, and the sources have not changed since.
+/// Returns whether lists and packages are marked, and what apt asks has not changed since.
 ///
 /// # Errors
-/// When the mark or a source can't be read.
+/// When the mark or one of those files can't be read.
 pub fn are_current(target: &TargetRoot) -> Result<bool, TargetError> {
     match target.read(&path(MARK)) {
-        Ok(marked) => Ok(marked == digest_of_sources(target)?.to_string().as_bytes()),
+        Ok(marked) => Ok(marked == digest(target)?.to_string().as_bytes()),
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-fn digest_of_sources(target: &TargetRoot) -> Result<Sha256, TargetError> {
-    let mut paths = vec![path(SOURCES)];
-    let directory = path(MORE_SOURCES);
-    match target.list(&directory) {
-        // A name in a directory can always stand in a path.
-        Ok(names) => paths.extend(names.iter().filter_map(|name| directory.join(name).ok())),
-        Err(error) if error.is_not_found() => {}
-        Err(error) => return Err(error),
+fn digest(target: &TargetRoot) -> Result<Sha256, TargetError> {
+    let mut paths: Vec<TargetPath> = FILES.map(path).into();
+    for directory in DIRECTORIES.map(path) {
+        match target.list(&directory) {
+            // A name in a directory can always stand in a path.
+            Ok(names) => paths.extend(names.iter().filter_map(|name| directory.join(name).ok())),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
     }
     let mut text = Vec::new();
     for path in paths {
@@ -115,6 +119,23 @@ mod tests {
         mark(&target).unwrap();
         fs::remove_file(root.join("etc/apt/sources.list")).unwrap();
         assert!(!are_current(&target).unwrap(), "a source less");
+    }
+
+    #[test]
+    fn preferences_and_architectures_count() {
+        let (directory, target) = target();
+        for name in [
+            "etc/apt/preferences",
+            "etc/apt/preferences.d/pin",
+            "var/lib/dpkg/arch",
+        ] {
+            mark(&target).unwrap();
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            assert!(are_current(&target).unwrap());
+            fs::write(path, "amd64\ni386\n").unwrap();
+            assert!(!are_current(&target).unwrap(), "{name}");
+        }
     }
 
     #[test]
