@@ -4,6 +4,7 @@
 //! the beginning, and there is nothing left to install.
 
 use dib_core::{Element, HookContext, HookError, PackageAction, Phase, PlannedPackage};
+use dib_deb::current_lists;
 
 use crate::apt_get::change_packages;
 use crate::present_packages::PresentPackages;
@@ -104,11 +105,15 @@ fn name(package: &PlannedPackage) -> &str {
     &package.name
 }
 
-/// Installs packages but those that are there and won't go by themselves.
+/// Installs packages. Those that are there and won't go by themselves are left to rest where a newer version can't be:
+/// apt brings them up to what a source that came later has.
 fn install(ctx: &HookContext<'_>, packages: &[&str]) -> Result<(), HookError> {
     if packages.is_empty() {
         ctx.nothing("no packages to install");
         return Ok(());
+    }
+    if !current_lists::are_current(ctx.target())? {
+        return change_packages(ctx, &[&["install"], packages].concat());
     }
     let present = PresentPackages::of(ctx)?;
     let (there, missing): (Vec<_>, Vec<_>) = packages.iter().partition(|name| present.are_to_stay(name));

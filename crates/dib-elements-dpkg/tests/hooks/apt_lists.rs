@@ -4,10 +4,7 @@ use dib_core::{Element, PackageRule, Phase};
 use dib_elements_dpkg::register;
 use dib_testing::Fixture;
 
-use crate::debian;
-
-/// The sum of no sources at all: what the mark of a target without any holds.
-const OF_NO_SOURCES: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+use crate::{OF_NO_SOURCES, debian};
 
 /// A target with `base` in the build, and a package for the phase `pre-install`.
 fn with_base() -> Fixture {

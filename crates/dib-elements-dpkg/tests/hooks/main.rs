@@ -14,6 +14,9 @@ mod write_dpkg_manifest;
 use dib_elements_dpkg::register;
 use dib_testing::Fixture;
 
+/// The sum of no sources at all: what the mark of a target without any holds.
+const OF_NO_SOURCES: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 /// A target as a Debian package manager leaves it.
 fn debian() -> Fixture {
     Fixture::new(register)

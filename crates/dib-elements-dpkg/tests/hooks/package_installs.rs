@@ -4,7 +4,7 @@ use dib_core::{Element, PackageMap, PackageRule, Phase};
 use dib_elements_dpkg::register;
 use dib_testing::Fixture;
 
-use crate::debian;
+use crate::{OF_NO_SOURCES, debian};
 
 /// A build of an element with packages in each phase, and of a package that the user asks for.
 fn with_packages() -> Fixture {
@@ -90,6 +90,7 @@ fn what_is_installed_is_not_asked_for_again() {
     let automatic = "Package: ssl-cert\nArchitecture: amd64\nAuto-Installed: 1\n\n\
                      Package: apache2\nArchitecture: amd64\nAuto-Installed: 0\n\n";
     let fixture = with_packages()
+        .file("/var/lib/apt/lists/dib-current", OF_NO_SOURCES)
         .file("/var/lib/dpkg/status", &status)
         .file("/var/lib/apt/extended_states", automatic);
     insta::assert_snapshot!(record_all(&fixture), @"
@@ -120,6 +121,22 @@ fn what_is_installed_is_not_asked_for_again() {
 }
 
 #[test]
+fn what_is_installed_is_brought_up_to_a_source_that_came_later() {
+    let fixture = with_packages()
+        .file("/var/lib/apt/lists/dib-current", OF_NO_SOURCES)
+        .file(
+            "/etc/apt/sources.list.d/more.list",
+            "deb http://a.example.org x main\n",
+        )
+        .file(
+            "/var/lib/dpkg/status",
+            &stanza("vim", "install ok installed", "amd64"),
+        );
+    let recording = fixture.record(Phase::PostInstall, "00-command-line-packages");
+    assert!(recording.to_string().contains("install vim"), "{recording}");
+}
+
+#[test]
 fn builds_that_share_a_cache_take_turns() {
     let status = stanza("make", "install ok installed", "amd64");
     for (phase, hook) in [
@@ -139,6 +156,7 @@ fn builds_that_share_a_cache_take_turns() {
 #[test]
 fn architectures_are_told_apart() {
     let fixture = Fixture::new(register)
+        .file("/var/lib/apt/lists/dib-current", OF_NO_SOURCES)
         .file(
             "/var/lib/dpkg/status",
             &[
@@ -186,7 +204,9 @@ fn nothing_is_done_when_nobody_wants_anything() {
 
 #[test]
 fn a_damaged_status_file_is_told() {
-    let fixture = with_packages().file("/var/lib/dpkg/status", "Package: vim\nStatus: perhaps\n");
+    let fixture = with_packages()
+        .file("/var/lib/apt/lists/dib-current", OF_NO_SOURCES)
+        .file("/var/lib/dpkg/status", "Package: vim\nStatus: perhaps\n");
     insta::assert_snapshot!(fixture.record(Phase::Install, "01-package-installs"), @r#"
     error
       /var/lib/dpkg/status in the target can't be used
