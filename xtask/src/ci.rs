@@ -99,7 +99,7 @@ fn check_builds(
     })?;
     steps.run("killed builds of packages", || {
         let scratch = ScratchBuild::prepare(None, dib, &packages)?;
-        kill_test::kill_builds(&scratch, &["ubuntu-minimal"], options.kill_rounds.div_ceil(3))
+        kill_test::kill_builds(&scratch, &["ubuntu-minimal"], options.kill_rounds.div_ceil(5))
     })?;
     if !needs::is_root() {
         return Ok(());
@@ -120,7 +120,7 @@ fn check_builds(
     })?;
     steps.run("killed builds of packages, by a user", || {
         let scratch = ScratchBuild::prepare(Some(&user), dib, &packages)?;
-        kill_test::kill_builds(&scratch, &["ubuntu-minimal"], options.kill_rounds.div_ceil(3))
+        kill_test::kill_builds(&scratch, &["ubuntu-minimal"], options.kill_rounds.div_ceil(5))
     })?;
     steps.run("build of ubuntu, by a user", || {
         let scratch = ScratchBuild::prepare(Some(&user), dib, &images)?;
