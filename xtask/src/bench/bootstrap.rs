@@ -1,8 +1,6 @@
 //! A Debian from its archive: ours beside mmdebstrap, debootstrap and diskimage-builder, with the same packages from the
 //! same mirror, each to a tar, all in memory.
 
-use std::time::Duration;
-
 use camino::Utf8PathBuf;
 
 use super::{Bench, Times, performance_page};
@@ -18,7 +16,7 @@ use crate::workspace::Workspace;
 mod machine;
 mod place;
 
-use place::Place;
+use place::{Cost, Place};
 
 /// The suite that is built: whatever Debian's current release is.
 const SUITE: &str = "stable";
@@ -99,7 +97,7 @@ impl Contest {
         Ok(outcome)
     }
 
-    fn ours(&self, name: &str) -> Result<Duration, TaskError> {
+    fn ours(&self, name: &str) -> Result<Cost, TaskError> {
         let mut command = self.place.command(self.dib.as_str());
         command.args([
             "build",
@@ -115,7 +113,7 @@ impl Contest {
         self.place.time(&format!("dib-{name}"), &command)
     }
 
-    fn mmdebstrap(&self, names: &[&str]) -> Result<Duration, TaskError> {
+    fn mmdebstrap(&self, names: &[&str]) -> Result<Cost, TaskError> {
         let mut command = self.place.command("mmdebstrap");
         command
             .args([
@@ -136,7 +134,7 @@ impl Contest {
 
     /// Also says how many packages debootstrap was not asked for: it knows one mirror and one suite, so that packages
     /// named for a version which is in another suite are not there for it.
-    fn debootstrap(&self, names: &[&str]) -> Result<(Duration, usize), TaskError> {
+    fn debootstrap(&self, names: &[&str]) -> Result<(Cost, usize), TaskError> {
         const COMPLAINT: &str = "Couldn't find these debs: ";
         let mirror = self.archive.mirror_of("")?;
         let with = |names: &[&str]| {
@@ -156,7 +154,7 @@ impl Contest {
             command
         };
         match self.place.time("debootstrap", &with(names)) {
-            Ok(time) => Ok((time, 0)),
+            Ok(cost) => Ok((cost, 0)),
             Err(error) => {
                 let log = self.place.log("debootstrap")?;
                 let Some((_, list)) = log.lines().find_map(|line| line.split_once(COMPLAINT)) else {
@@ -174,11 +172,18 @@ impl Contest {
     }
 }
 
+/// A tool and its times, in the order in which they were measured.
+struct Tool {
+    name: &'static str,
+    times: Times,
+    processor_times: Times,
+}
+
 /// What was measured.
 #[derive(Default)]
 struct Outcome {
     /// By tool, in the order in which they came.
-    times: Vec<(&'static str, Times)>,
+    tools: Vec<Tool>,
     packages: Packages,
     /// How many packages debootstrap had to do without.
     left_out: usize,
@@ -187,33 +192,42 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn add(&mut self, tool: &'static str, time: Duration) {
-        match self.times.iter_mut().find(|(name, _)| *name == tool) {
-            Some((_, times)) => times.0.push(time),
-            None => self.times.push((tool, Times(vec![time]))),
-        }
+    fn add(&mut self, name: &'static str, cost: Cost) {
+        let known = self.tools.iter().position(|tool| tool.name == name);
+        let index = known.unwrap_or_else(|| {
+            self.tools.push(Tool {
+                name,
+                times: Times::default(),
+                processor_times: Times::default(),
+            });
+            self.tools.len() - 1
+        });
+        let tool = &mut self.tools[index];
+        tool.times.0.push(cost.time);
+        tool.processor_times.0.push(cost.processor_time);
     }
 
-    fn seconds(&self, tool: &str) -> f64 {
-        self.times
-            .iter()
-            .find(|(name, _)| *name == tool)
-            .map_or(0.0, |(_, times)| times.median().as_secs_f64())
+    fn seconds(&self, name: &str) -> f64 {
+        let tool = self.tools.iter().find(|tool| tool.name == name);
+        tool.map_or(0.0, |tool| tool.times.median().as_secs_f64())
     }
 
     /// Writes the table, what it was measured with and where our time goes, as Markdown.
     fn text(&self, workspace: &Workspace) -> Result<String, TaskError> {
         let mut lines = vec![
-            "| tool | time, median | least | rounds | time of dib, cold, as a part of it |".to_owned(),
-            "|---|--:|--:|--:|--:|".to_owned(),
+            "| tool | time, median | least | rounds | processor time | time of dib, cold, as a part of it |"
+                .to_owned(),
+            "|---|--:|--:|--:|--:|--:|".to_owned(),
         ];
-        for (tool, times) in &self.times {
+        for tool in &self.tools {
             lines.push(format!(
-                "| {tool} | {:.1} s | {:.1} s | {} | {:.2} |",
-                times.median().as_secs_f64(),
-                times.least().as_secs_f64(),
-                times.0.len(),
-                self.seconds(COLD) / self.seconds(tool),
+                "| {} | {:.1} s | {:.1} s | {} | {:.1} s | {:.2} |",
+                tool.name,
+                tool.times.median().as_secs_f64(),
+                tool.times.least().as_secs_f64(),
+                tool.times.0.len(),
+                tool.processor_times.median().as_secs_f64(),
+                self.seconds(COLD) / self.seconds(tool.name),
             ));
         }
         lines.push(String::new());
@@ -260,6 +274,8 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -267,7 +283,11 @@ mod tests {
         let outcome = |cold, warm| {
             let mut outcome = Outcome::default();
             for (tool, seconds) in [(COLD, cold), (WARM, warm), (MMDEBSTRAP, 30), (UPSTREAM, 44)] {
-                outcome.add(tool, Duration::from_secs(seconds));
+                let cost = Cost {
+                    time: Duration::from_secs(seconds),
+                    ..Cost::default()
+                };
+                outcome.add(tool, cost);
             }
             outcome.faults()
         };

@@ -16,6 +16,15 @@ use crate::task_error::TaskError;
 /// directory in memory would not do: device nodes are often forbidden there.
 const IN_MEMORY: &str = r#"mount -t tmpfs -o mode=0755 tmpfs "$0" && cd "$0" && exec "$@""#;
 
+/// What a command took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cost {
+    /// From its start to its end.
+    pub(super) time: Duration,
+    /// Of all processors, by the command and everything that it waited for.
+    pub(super) processor_time: Duration,
+}
+
 /// A directory for work, one for output, a cache, and logs elsewhere.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -86,8 +95,8 @@ impl Place {
         command
     }
 
-    /// Runs a command to its end in memory, and says how long it took; the output of an earlier one is removed before.
-    pub(super) fn time(&self, name: &str, command: &Command) -> Result<Duration, TaskError> {
+    /// Runs a command to its end in memory, and says what it took; the output of an earlier one is removed before.
+    pub(super) fn time(&self, name: &str, command: &Command) -> Result<Cost, TaskError> {
         scratch_build::empty(&self.path.join("out"))?;
         let path = self.log_path(name);
         let log = File::create(&path).map_err(TaskError::file("create", &path))?;
@@ -115,12 +124,15 @@ impl Place {
             .stdout(log)
             .stderr(errors);
         progress::step(format!("measuring {name}"));
-        let start = Instant::now();
+        let (before, start) = (processor_time_of_children()?, Instant::now());
         let status = wrapped.status().map_err(TaskError::file("run", name))?;
         let time = start.elapsed();
         if status.success() {
             progress::step(format!("{name} took {}", progress::seconds(time)));
-            return Ok(time);
+            return Ok(Cost {
+                time,
+                processor_time: processor_time_of_children()?.saturating_sub(before),
+            });
         }
         Err(TaskError::Check(format!(
             "{name} failed: {status}; {path} ends with\n{}",
@@ -140,6 +152,21 @@ impl Place {
     }
 }
 
+/// The processor time of all children that have ended and been waited for, with theirs.
+fn processor_time_of_children() -> Result<Duration, TaskError> {
+    let path = Utf8Path::new("/proc/self/stat");
+    let stat = fs::read_to_string(path).map_err(TaskError::file("read", path))?;
+    parse_processor_time(&stat).ok_or_else(|| TaskError::Check(format!("{path} names no times")))
+}
+
+/// Reads `cutime` and `cstime` of `proc_pid_stat(5)`, fields 16 and 17, in ticks of which Linux shows 100 a second.
+fn parse_processor_time(stat: &str) -> Option<Duration> {
+    // The second field, in brackets, may hold blanks.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(13);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some(Duration::from_millis((ticks()? + ticks()?) * 10))
+}
+
 fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(15)..].join("\n")
@@ -148,6 +175,13 @@ fn last_lines(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processor_times() {
+        let stat = "7 (a b) S 3 7 7 0 -1 4194560 1 0 0 0 50 60 120 30 20 0 1 0 4242 0 0";
+        assert_eq!(parse_processor_time(stat), Some(Duration::from_millis(1500)));
+        assert_eq!(parse_processor_time("7 (a) S 3"), None);
+    }
 
     #[test]
     fn the_end_of_a_log() {
