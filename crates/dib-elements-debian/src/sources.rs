@@ -117,9 +117,10 @@ impl Wanted {
         };
         if let Some(keyring) = &self.keyring {
             for source in lists.iter_mut().flat_map(|list| &mut list.sources) {
-                source
-                    .signed_by
-                    .get_or_insert_with(|| SignedBy::Named(vec![keyring.to_string()]));
+                // What the host or a mirror is trusted by gives way; what the user wrote in the same place does not.
+                if self.sources_conf.is_none() || source.signed_by.is_none() {
+                    source.signed_by = Some(SignedBy::Named(vec![keyring.to_string()]));
+                }
             }
         }
         Ok(lists)

@@ -95,6 +95,30 @@ fn what_the_user_sets_goes_before_the_host() {
 }
 
 #[test]
+fn the_users_keyring_goes_before_the_hosts_but_not_before_the_users_own_source() {
+    let signed_by = |wanted: Wanted| {
+        let keyring = Some("/keys/mine.asc".into());
+        let lists = Wanted { keyring, ..wanted }.lists().unwrap();
+        let sources = lists.into_iter().flat_map(|list| list.sources);
+        sources
+            .map(|source| source.keyring_paths().map(ToString::to_string).collect())
+            .collect::<Vec<String>>()
+    };
+    let of_host = signed_by(Wanted {
+        host: host(),
+        ..debian()
+    });
+    assert_eq!(of_host, ["/keys/mine.asc"; 3]);
+    let conf = "a:deb [signed-by=/keys/other.gpg] http://a.example.org/ x main\n\
+                b:deb http://b.example.org/ x main\n";
+    let of_conf = signed_by(Wanted {
+        sources_conf: Some(conf.to_owned()),
+        ..debian()
+    });
+    assert_eq!(of_conf, ["/keys/other.gpg", "/keys/mine.asc"]);
+}
+
+#[test]
 fn rolling_releases_have_one_list() {
     let wanted = Wanted {
         release: "unstable".to_owned(),
