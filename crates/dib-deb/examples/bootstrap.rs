@@ -75,15 +75,16 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
             *suite = suite.replacen(&host.codename, &release, 1);
         }
     }
-    let mut suites = Vec::new();
-    for source in &sources {
-        suites.extend(SuiteSource::of(source, &source_keyring(source, &trusted)?, arch));
-    }
     let expiry = match std::env::var("EXPIRED").as_deref() {
         Ok("1") => Expiry::Ignored,
         _ => Expiry::CheckedAt(jiff::Timestamp::now()),
     };
-    let archive = Archive::fetch(&cache, &suites, arch, expiry)?;
+    let mut suites = Vec::new();
+    for source in &sources {
+        let keyring = source_keyring(source, &trusted)?;
+        suites.extend(SuiteSource::of(source, &keyring, arch, expiry));
+    }
+    let archive = Archive::fetch(&cache, &suites, arch)?;
     let bootstrap = bootstrap_set(&archive, &[])?;
     reached(&format!(
         "indexes verified, {} packages to begin with",

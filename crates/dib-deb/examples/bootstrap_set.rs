@@ -30,17 +30,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let host = host_release("/etc/os-release".into())?;
     let trusted = host_keyrings("/etc/apt".into(), "/usr/share/keyrings".into());
+    let expiry = Expiry::CheckedAt(jiff::Timestamp::now());
     let mut suites = Vec::new();
     for source in distribution_sources(&host_sources("/etc/apt".into())?, &host) {
         suites.extend(SuiteSource::of(
             &source,
             &source_keyring(&source, &trusted)?,
             arch,
+            expiry,
         ));
     }
 
     let start = Instant::now();
-    let archive = Archive::fetch(&cache, &suites, arch, Expiry::CheckedAt(jiff::Timestamp::now()))?;
+    let archive = Archive::fetch(&cache, &suites, arch)?;
     eprintln!(
         "{} packages known after {:?}",
         archive.packages().len(),

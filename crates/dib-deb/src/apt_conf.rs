@@ -4,12 +4,10 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::sources::SourcesError;
+use crate::sources::{SourcesError, is_on};
 
 /// The setting that says whether releases may be past their `Valid-Until`.
 const CHECK_VALID_UNTIL: &str = "acquire::check-valid-until";
-/// What apt takes for "no".
-const NO: [&str; 6] = ["no", "false", "without", "off", "disable", "0"];
 
 /// Returns whether the host's apt, whose directory is `etc_apt` (mostly `/etc/apt`), refuses releases that have expired.
 /// It does unless `Acquire::Check-Valid-Until` says otherwise.
@@ -22,7 +20,7 @@ pub fn host_checks_valid_until(etc_apt: &Utf8Path) -> Result<bool, SourcesError>
         let bytes = fs::read(&path).map_err(|source| SourcesError::Read { path, source })?;
         for (name, value) in settings(&String::from_utf8_lossy(&bytes)) {
             if name == CHECK_VALID_UNTIL {
-                checks = !NO.contains(&value.to_ascii_lowercase().as_str());
+                checks = is_on(&value);
             }
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use dib_cache::{CacheError, InvalidCacheKey, Keyring};
 
 use crate::package::{PackageError, PackageRecord};
-use crate::release::{ReleaseError, VerifiedRelease};
+use crate::release::{Expiry, ReleaseError, VerifiedRelease};
 use crate::sources::Source;
 use crate::version;
 
@@ -24,6 +24,8 @@ pub struct SuiteSource {
     pub components: Vec<String>,
     /// Whose signature counts.
     pub keyring: Keyring,
+    /// Whether its release may have expired.
+    pub expiry: Expiry,
 }
 
 /// Packages for one architecture, and the signed releases that vouch for them.
@@ -138,9 +140,14 @@ pub enum ArchiveError {
 }
 
 impl SuiteSource {
-    /// Returns the suites of a source that has binary packages for `arch`.
+    /// Returns the suites of a source that has binary packages for `arch`. Their releases may have expired where the source
+    /// says so; else `expiry` counts.
     #[must_use]
-    pub fn of(source: &Source, keyring: &Keyring, arch: &str) -> Vec<Self> {
+    pub fn of(source: &Source, keyring: &Keyring, arch: &str, expiry: Expiry) -> Vec<Self> {
+        let expiry = match source.check_valid_until {
+            Some(false) => Expiry::Ignored,
+            _ => expiry,
+        };
         let has_arch =
             source.architectures.is_empty() || source.architectures.iter().any(|name| name == arch);
         if !has_arch || !source.types.iter().any(|kind| kind == "deb") {
@@ -152,6 +159,7 @@ impl SuiteSource {
                 suite: suite.clone(),
                 components: source.components.clone(),
                 keyring: keyring.clone(),
+                expiry,
             })
         });
         suites.collect()

@@ -24,6 +24,8 @@ pub struct Source {
     pub architectures: Vec<String>,
     /// Whose signatures count; `None` is every key that apt trusts.
     pub signed_by: Option<SignedBy>,
+    /// Whether releases that have expired are refused; `None` is as apt's configuration has it.
+    pub check_valid_until: Option<bool>,
 }
 
 /// Whose signatures count for a source.
@@ -189,6 +191,9 @@ impl Source {
         if let Some(SignedBy::Named(names)) = &self.signed_by {
             options.push(format!("signed-by={}", names.join(",")));
         }
+        if let Some(checks) = self.check_valid_until {
+            options.push(format!("check-valid-until={}", if checks { "yes" } else { "no" }));
+        }
         let options = if options.is_empty() {
             String::new()
         } else {
@@ -221,6 +226,10 @@ impl Source {
             if !values.is_empty() {
                 writeln!(text, "{name}: {}", values.join(" ")).expect("writing to a string");
             }
+        }
+        if let Some(checks) = self.check_valid_until {
+            let checks = if checks { "yes" } else { "no" };
+            writeln!(text, "Check-Valid-Until: {checks}").expect("writing to a string");
         }
         match &self.signed_by {
             None => {}
@@ -274,6 +283,11 @@ fn source_files(etc_apt: &Utf8Path) -> Result<Vec<Utf8PathBuf>, SourcesError> {
         files.extend(parts);
     }
     Ok(files)
+}
+
+/// Reads a switch: some words are apt's for "no", anything else is "yes".
+pub(crate) fn is_on(value: &str) -> bool {
+    !["no", "false", "without", "off", "disable", "0"].contains(&value.to_ascii_lowercase().as_str())
 }
 
 fn words(text: &str) -> Vec<String> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use dib_cache::{Cache, Keyring, Retries, Sha256};
+use jiff::Timestamp;
 use liblzma::read::XzEncoder;
 use pgp::composed::{
     ArmorOptions, CleartextSignedMessage, DetachedSignature, KeyType, SecretKeyParamsBuilder, SignedSecretKey,
@@ -19,6 +20,10 @@ use tempfile::TempDir;
 
 use crate::archive::SuiteSource;
 use crate::package::{ArchiveLocation, PackageRecord};
+use crate::release::Expiry;
+
+/// When archives are looked at.
+pub(crate) const NOW: Expiry = Expiry::CheckedAt(Timestamp::constant(1_800_000_000, 0));
 
 pub(crate) struct TestArchive {
     address: SocketAddr,
@@ -109,6 +114,7 @@ impl TestArchive {
             suite: "x".to_owned(),
             components: vec!["main".to_owned()],
             keyring: Keyring::any_of([certificate_of(key)]).expect("a key"),
+            expiry: NOW,
         }
     }
 

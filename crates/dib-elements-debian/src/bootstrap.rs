@@ -29,9 +29,12 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let wanted = Wanted::of(ctx)?;
     let lists = wanted.lists()?;
     let arch = ctx.arch().to_string();
-    let suites = sources::suites(&lists, &arch)?;
-    let expiry = expiry(ctx, &wanted)?;
-    let archive = Archive::fetch(ctx.cache(), &suites, &arch, expiry).map_err(HookError::foreign)?;
+    let expiry = match ctx.freshness() {
+        Freshness::Checked => Expiry::CheckedAt(jiff::Timestamp::now()),
+        Freshness::Unchecked => Expiry::Ignored,
+    };
+    let suites = sources::suites(&lists, &arch, expiry)?;
+    let archive = Archive::fetch(ctx.cache(), &suites, &arch).map_err(HookError::foreign)?;
     // Scripts write to /dev/null, which must not become a file of the image.
     for directory in ["/dev", "/proc", "/sys"] {
         ctx.create_directory(directory)?;
@@ -51,7 +54,8 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
     ];
     let prepare_apt = || {
         write_sources(ctx, &wanted, &lists)?;
-        if expiry == Expiry::Ignored {
+        // Apt takes back no release that is older than the one it has, so this may count for all of them.
+        if suites.iter().any(|suite| suite.expiry == Expiry::Ignored) {
             ctx.create_directory("/etc/apt/apt.conf.d")?;
             let text = "Acquire::Check-Valid-Until \"false\";\n";
             ctx.write(VALID_UNTIL_IGNORED, text, 0o644)?;
@@ -116,21 +120,6 @@ fn environment(ctx: &HookContext<'_>) -> BTreeMap<String, String> {
     let mut environment = ctx.command_environment();
     environment.extend(noninteractive_environment());
     environment
-}
-
-/// Returns whether releases may have expired, as a snapshot's have: where nobody says, the host's apt does for the sources
-/// that are its own.
-fn expiry(ctx: &HookContext<'_>, wanted: &Wanted) -> Result<Expiry, HookError> {
-    let checked = match ctx.variable("DIB_APT_CHECK_VALID_UNTIL") {
-        Some("0") => false,
-        Some(_) => true,
-        None if wanted.host.is_empty() => true,
-        None => dib_deb::host_checks_valid_until("/etc/apt".into()).map_err(HookError::foreign)?,
-    };
-    if checked && ctx.freshness() == Freshness::Checked {
-        return Ok(Expiry::CheckedAt(jiff::Timestamp::now()));
-    }
-    Ok(Expiry::Ignored)
 }
 
 /// Returns the packages of the base system and all others that the plan installs.

@@ -70,7 +70,7 @@ pub fn debootstrap() -> Element {
         .variable(Variable::new(
             "DIB_APT_CHECK_VALID_UNTIL",
             "0: an archive's signed release may have expired, as a snapshot's has; 1: it may not; without it, as this \
-             host's apt has it where its sources are taken",
+             host's apt has it for those of its sources that are taken",
         ))
         .variable(
             Variable::new("DIB_DEBOOTSTRAP_DEFAULT_LOCALE", "the locale that the image speaks").default("C.UTF-8"),

@@ -5,7 +5,7 @@ use dib_core::{HookContext, HookError};
 use dib_deb::sources::{
     HostRelease, SignedBy, Source, distribution_sources, host_release, host_sources, parse_one_line,
 };
-use dib_deb::{SuiteSource, host_keyrings, source_keyring};
+use dib_deb::{Expiry, SuiteSource, host_checks_valid_until, host_keyrings, source_keyring};
 
 use crate::extra_arguments::ExtraArguments;
 
@@ -21,13 +21,15 @@ pub struct SourceList {
 }
 
 impl SourceList {
-    /// Makes a list that names no keys: in the image, apt finds them by its own means.
+    /// Makes a list that names no keys, since apt finds them in the image by its own means, and accepts no expired releases,
+    /// since those are the build's affair.
     fn of(path: String, sources: Vec<Source>) -> Self {
-        let without_keys = |source: &Source| Source {
+        let plain = |source: &Source| Source {
             signed_by: None,
+            check_valid_until: None,
             ..source.clone()
         };
-        let lines = sources.iter().map(|source| without_keys(source).to_one_line());
+        let lines = sources.iter().map(|source| plain(source).to_one_line());
         Self {
             path,
             text: lines.collect(),
@@ -58,6 +60,9 @@ pub struct Wanted {
     pub ubuntu_dists: Option<String>,
     /// The file of `DIB_APT_KEYRING`.
     pub keyring: Option<Utf8PathBuf>,
+    /// `DIB_APT_CHECK_VALID_UNTIL`: whether releases that have expired are refused; `None` is as the host has it for its own
+    /// sources, and that they are for others.
+    pub check_valid_until: Option<bool>,
     /// Packages that are asked for with the archive.
     pub include: Vec<String>,
     /// What the host itself takes the same distribution from.
@@ -93,6 +98,9 @@ impl Wanted {
                 .or_else(|| value("DIB_APT_KEYRING"))
                 .or_else(|| value("DIB_DEBIAN_KEYRING"))
                 .map(Utf8PathBuf::from),
+            check_valid_until: ctx
+                .variable("DIB_APT_CHECK_VALID_UNTIL")
+                .map(|value| value != "0"),
             include: extra.include,
             host: Vec::new(),
             distribution,
@@ -115,12 +123,16 @@ impl Wanted {
             (Some(conf), _) => lists_of_conf(conf)?,
             (None, None) => self.debian_lists()?,
         };
-        if let Some(keyring) = &self.keyring {
-            for source in lists.iter_mut().flat_map(|list| &mut list.sources) {
-                // What the host or a mirror is trusted by gives way; what the user wrote in the same place does not.
-                if self.sources_conf.is_none() || source.signed_by.is_none() {
-                    source.signed_by = Some(SignedBy::Named(vec![keyring.to_string()]));
-                }
+        // What comes from the host gives way; what the user wrote into the source itself does not.
+        let gives_way = self.sources_conf.is_none();
+        for source in lists.iter_mut().flat_map(|list| &mut list.sources) {
+            if let Some(keyring) = &self.keyring
+                && (gives_way || source.signed_by.is_none())
+            {
+                source.signed_by = Some(SignedBy::Named(vec![keyring.to_string()]));
+            }
+            if gives_way || source.check_valid_until.is_none() {
+                source.check_valid_until = self.check_valid_until.or(source.check_valid_until);
             }
         }
         Ok(lists)
@@ -174,9 +186,9 @@ impl Wanted {
 
     /// Makes the source of one suite: of the mirror that is set, else where the host has the like from.
     fn source(&self, mirror: Option<&String>, host: Option<&Source>, suite: &str) -> Option<Source> {
-        let (uri, signed_by) = match (mirror, host) {
-            (Some(mirror), _) => (mirror, None),
-            (None, Some(host)) => (host.uris.first()?, host.signed_by.clone()),
+        let (uri, signed_by, check_valid_until) = match (mirror, host) {
+            (Some(mirror), _) => (mirror, None, None),
+            (None, Some(host)) => (host.uris.first()?, host.signed_by.clone(), host.check_valid_until),
             (None, None) => return None,
         };
         Some(Source {
@@ -186,6 +198,7 @@ impl Wanted {
             components: words(&self.components).map(str::to_owned).collect(),
             architectures: Vec::new(),
             signed_by,
+            check_valid_until,
         })
     }
 
@@ -196,21 +209,23 @@ impl Wanted {
     }
 }
 
-/// Returns the suites of all lists that have packages for an architecture, each with the keys that may sign it.
+/// Returns the suites of all lists that have packages for an architecture, each with the keys that may sign it. Where a source
+/// doesn't say whether its releases may have expired, `expiry` counts.
 ///
 /// # Errors
 /// When keys can't be read or there are none.
-pub fn suites(lists: &[SourceList], arch: &str) -> Result<Vec<SuiteSource>, HookError> {
+pub fn suites(lists: &[SourceList], arch: &str, expiry: Expiry) -> Result<Vec<SuiteSource>, HookError> {
     let trusted = host_keyrings("/etc/apt".into(), "/usr/share/keyrings".into());
     let mut suites = Vec::new();
     for source in lists.iter().flat_map(|list| &list.sources) {
         let keyring = source_keyring(source, &trusted).map_err(HookError::foreign)?;
-        suites.extend(SuiteSource::of(source, &keyring, arch));
+        suites.extend(SuiteSource::of(source, &keyring, arch, expiry));
     }
     Ok(suites)
 }
 
-/// Reads what the host has packages of that distribution from; nothing when the host is another one.
+/// Reads what the host has packages of that distribution from, and whether its apt accepts that they have expired; nothing
+/// when the host is another one.
 fn sources_of_host(distribution: &str) -> Result<Vec<Source>, HookError> {
     let Ok(host) = host_release("/etc/os-release".into()) else {
         return Ok(Vec::new());
@@ -219,7 +234,13 @@ fn sources_of_host(distribution: &str) -> Result<Vec<Source>, HookError> {
         return Ok(Vec::new());
     }
     let sources = host_sources("/etc/apt".into()).map_err(HookError::foreign)?;
-    Ok(suites_apart(&sources, &host))
+    let mut sources = suites_apart(&sources, &host);
+    if !host_checks_valid_until("/etc/apt".into()).map_err(HookError::foreign)? {
+        for source in &mut sources {
+            source.check_valid_until.get_or_insert(false);
+        }
+    }
+    Ok(sources)
 }
 
 /// Splits sources so that security has a source of its own even where one stanza names all suites.

@@ -11,7 +11,7 @@ use liblzma::read::XzDecoder;
 use super::{Archive, ArchiveError, Index, SuiteIndexes, SuiteSource};
 use crate::list_name::mangled;
 use crate::package::{ArchiveLocation, PackageRecord};
-use crate::release::{Expiry, ListedFile, VerifiedRelease, fetch_release, is_absent};
+use crate::release::{ListedFile, VerifiedRelease, fetch_release, is_absent};
 
 /// An index that says nothing of its size may have so many bytes.
 const MOST: u64 = 1024 * 1024 * 1024;
@@ -26,21 +26,17 @@ impl Archive {
     /// # Errors
     /// When a release or an index can't be had, isn't what a trusted key signed, has expired or is malformed, or a
     /// suite has no such component or architecture.
-    pub fn fetch(
-        cache: &Cache,
-        sources: &[SuiteSource],
-        arch: &str,
-        expiry: Expiry,
-    ) -> Result<Self, ArchiveError> {
+    pub fn fetch(cache: &Cache, sources: &[SuiteSource], arch: &str) -> Result<Self, ArchiveError> {
         let suites = merged(sources);
         let suites = in_parallel(&suites, |source| {
             let SuiteSource {
                 base_uri,
                 suite,
                 keyring,
+                expiry,
                 ..
             } = source;
-            let release = fetch_release(cache, base_uri, suite, keyring, expiry)?;
+            let release = fetch_release(cache, base_uri, suite, keyring, *expiry)?;
             let wanted = wanted_indexes(&release, source, arch)?;
             let indexes = in_parallel(&wanted, |(component, path)| {
                 fetch_index(cache, &release, component, path)
@@ -59,6 +55,7 @@ fn merged(sources: &[SuiteSource]) -> Vec<SuiteSource> {
         let same = merged.iter_mut().find(|other| {
             other.base_uri == source.base_uri
                 && other.suite == source.suite
+                && other.expiry == source.expiry
                 && key(&other.keyring) == key(&source.keyring)
         });
         let place = if let Some(place) = same {

@@ -3,16 +3,13 @@ use std::error::Error;
 use camino::Utf8Path;
 use dib_cache::Sha256;
 use dib_sys::TargetRoot;
-use jiff::Timestamp;
 
 use super::*;
 use crate::release::Expiry;
-use crate::test_archive::{TestArchive, stanza, xz};
-
-const NOW: Expiry = Expiry::CheckedAt(Timestamp::constant(1_800_000_000, 0));
+use crate::test_archive::{NOW, TestArchive, stanza, xz};
 
 fn fetch(archive: &TestArchive) -> Result<Archive, ArchiveError> {
-    Archive::fetch(&archive.cache(), &[archive.source()], "amd64", NOW)
+    Archive::fetch(&archive.cache(), &[archive.source()], "amd64")
 }
 
 /// The error with all its sources, with the archive's address left out.
@@ -53,7 +50,7 @@ fn packages_are_known_and_come_from_the_cache_later() {
     fetch(&archive).expect("the same archive");
     assert_eq!(archive.take_requests(), ["/d/dists/x/InRelease"]);
 
-    let offline = Archive::fetch(&archive.cache().offline(), &[archive.source()], "amd64", NOW);
+    let offline = Archive::fetch(&archive.cache().offline(), &[archive.source()], "amd64");
     assert_eq!(offline.expect("what is in the cache").packages().len(), 4);
     assert_eq!(archive.take_requests(), [""; 0]);
 }
@@ -110,10 +107,7 @@ fn signatures_that_are_missing_or_wrong_are_told_apart() {
 
     archive.serve_good(&stanza("a", "1", ""));
     let source = archive.source_trusting_another_key();
-    let text = failure(
-        &archive,
-        Archive::fetch(&archive.cache(), &[source], "amd64", NOW),
-    );
+    let text = failure(&archive, Archive::fetch(&archive.cache(), &[source], "amd64"));
     assert!(
         text.contains("BASE/dists/x/InRelease is refused: the signature is by"),
         "{text}"
@@ -138,7 +132,19 @@ fn an_expired_release_is_refused_unless_expiry_is_ignored() {
             && text.contains("ignored"),
         "{text}"
     );
-    Archive::fetch(&archive.cache(), &[archive.source()], "amd64", Expiry::Ignored).expect("a snapshot");
+    let snapshot = SuiteSource {
+        expiry: Expiry::Ignored,
+        ..archive.source()
+    };
+    let text = failure(
+        &archive,
+        Archive::fetch(&archive.cache(), &[snapshot.clone(), archive.source()], "amd64"),
+    );
+    assert!(
+        text.contains("expired on"),
+        "each source counts for itself: {text}"
+    );
+    Archive::fetch(&archive.cache(), &[snapshot], "amd64").expect("a snapshot");
 }
 
 #[test]
@@ -200,7 +206,7 @@ fn what_a_suite_lacks_is_named() {
             suite: suite.to_owned(),
             ..archive.source()
         };
-        failure(&archive, Archive::fetch(&archive.cache(), &[source], arch, NOW))
+        failure(&archive, Archive::fetch(&archive.cache(), &[source], arch))
     };
     assert_eq!(
         with("other", "x", "amd64"),
@@ -239,13 +245,19 @@ fn a_source_is_all_its_suites_at_all_its_archives() {
     let suites: Vec<SuiteSource> = crate::sources::parse_one_line(text)
         .expect("good sources")
         .iter()
-        .flat_map(|source| SuiteSource::of(source, &archive.source().keyring, "amd64"))
+        .flat_map(|source| SuiteSource::of(source, &archive.source().keyring, "amd64", NOW))
         .collect();
     assert_eq!(suites.len(), 1);
     assert_eq!(suites[0].base_uri, "http://a.example.org/d");
-    let source = &crate::sources::parse_one_line(text).expect("good sources")[0];
+    assert_eq!(suites[0].expiry, NOW);
+    let mut source = crate::sources::parse_one_line(text)
+        .expect("good sources")
+        .remove(0);
     assert_eq!(
-        SuiteSource::of(source, &archive.source().keyring, "arm64").len(),
+        SuiteSource::of(&source, &archive.source().keyring, "arm64", NOW).len(),
         0
     );
+    source.check_valid_until = Some(false);
+    let suites = SuiteSource::of(&source, &archive.source().keyring, "amd64", NOW);
+    assert_eq!(suites[0].expiry, Expiry::Ignored);
 }

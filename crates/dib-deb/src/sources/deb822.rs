@@ -1,6 +1,6 @@
 //! The deb822 format.
 
-use super::{SignedBy, Source, SourceError, words};
+use super::{SignedBy, Source, SourceError, is_on, words};
 
 /// A stanza: its first line's number, and its fields with continued lines kept apart by line feeds.
 struct Stanza {
@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Source>, SourceError> {
             line: stanza.line,
             problem,
         };
-        if !is_enabled(stanza.field("Enabled").unwrap_or_default()) {
+        if !stanza.field("Enabled").is_none_or(is_on) {
             continue;
         }
         let required = |name, missing| match stanza.field(name).map(words) {
@@ -29,6 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Source>, SourceError> {
             components: stanza.field("Components").map(words).unwrap_or_default(),
             architectures: stanza.field("Architectures").map(words).unwrap_or_default(),
             signed_by: stanza.field("Signed-By").and_then(signed_by),
+            check_valid_until: stanza.field("Check-Valid-Until").map(is_on),
         };
         if source.types.iter().any(|kind| kind != "deb" && kind != "deb-src") {
             return Err(problem("the stanza has another type than deb and deb-src"));
@@ -97,11 +98,6 @@ impl Stanza {
             .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
             .map(|(_, value)| value.as_str())
     }
-}
-
-/// These values are apt's for "no"; anything else is "yes".
-fn is_enabled(value: &str) -> bool {
-    !["no", "false", "without", "off", "disable", "0"].contains(&value.to_ascii_lowercase().as_str())
 }
 
 fn signed_by(value: &str) -> Option<SignedBy> {

@@ -1,6 +1,6 @@
 //! The one-line format.
 
-use super::{SignedBy, Source, SourceError, words};
+use super::{SignedBy, Source, SourceError, is_on, words};
 
 pub(super) fn parse(text: &str) -> Result<Vec<Source>, SourceError> {
     let mut sources = Vec::new();
@@ -49,5 +49,6 @@ fn parse_line(line: &str) -> Result<Source, &'static str> {
         components,
         architectures: option("arch").unwrap_or_default(),
         signed_by: option("signed-by").map(SignedBy::Named),
+        check_valid_until: option("check-valid-until").map(|values| values.iter().all(|value| is_on(value))),
     })
 }

@@ -45,6 +45,14 @@ fn one_line_sources() {
             "deb [ arch=amd64,i386 Signed-By=/k.gpg trusted=yes ] http://a.example.org/d x main",
             &["deb [arch=amd64,i386 signed-by=/k.gpg] http://a.example.org/d x main"],
         ),
+        (
+            "deb [check-valid-until=No] http://a.example.org/d x main\n\
+             deb [Check-Valid-Until=1] http://b.example.org/d x main",
+            &[
+                "deb [check-valid-until=no] http://a.example.org/d x main",
+                "deb [check-valid-until=yes] http://b.example.org/d x main",
+            ],
+        ),
     ] {
         check(parse_one_line(text), expected);
     }

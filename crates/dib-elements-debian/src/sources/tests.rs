@@ -119,6 +119,44 @@ fn the_users_keyring_goes_before_the_hosts_but_not_before_the_users_own_source()
 }
 
 #[test]
+fn releases_may_have_expired_where_their_own_source_says_so() {
+    let checks = |wanted: Wanted, check_valid_until| {
+        let wanted = Wanted {
+            check_valid_until,
+            ..wanted
+        };
+        let lists = wanted.lists().unwrap();
+        let sources = lists.into_iter().flat_map(|list| list.sources);
+        sources.map(|source| source.check_valid_until).collect::<Vec<_>>()
+    };
+    let mut of_host = host();
+    for source in &mut of_host {
+        source.check_valid_until = Some(false);
+    }
+    let half = Wanted {
+        security_mirror: Some("http://mine.example.org/security".to_owned()),
+        host: of_host,
+        ..debian()
+    };
+    assert_eq!(checks(half.clone(), None), [Some(false), Some(false), None]);
+    assert_eq!(checks(half.clone(), Some(true)), [Some(true); 3]);
+    assert_eq!(checks(half.clone(), Some(false)), [Some(false); 3]);
+    let list = half.lists().unwrap().remove(0);
+    assert!(
+        !list.text.contains("valid"),
+        "the image is no snapshot: {}",
+        list.text
+    );
+
+    let conf = Wanted {
+        sources_conf: Some("a:deb [check-valid-until=no] http://a.example.org/ x main\n".to_owned()),
+        ..debian()
+    };
+    assert_eq!(checks(conf.clone(), None), [Some(false)]);
+    assert_eq!(checks(conf, Some(true)), [Some(false)]);
+}
+
+#[test]
 fn rolling_releases_have_one_list() {
     let wanted = Wanted {
         release: "unstable".to_owned(),
