@@ -1,6 +1,7 @@
 //! Configuring what is unpacked, by dpkg itself.
 
 mod initramfs;
+mod kept_files;
 mod modules;
 mod parts;
 mod services;
@@ -75,20 +76,22 @@ struct Observed {
     all_failed: Vec<String>,
 }
 
-/// Configures all that is unpacked, and runs the triggers. Nothing but the target is needed of what came before.
+/// Configures all that is unpacked, runs the triggers, and returns how many packages there were. Nothing but the target is needed of what came before.
 ///
 /// Services are not started meanwhile. Where the target makes initramfs images with initramfs-tools, each is made once,
 /// beside the configuration of the packages that have no part in it.
 ///
 /// # Errors
 /// When a package's script fails (the rest is configured as far as it can be), or an initramfs can't be made.
-pub fn configure(place: Place<'_>) -> Result<(), ConfigureError> {
+pub fn configure(place: Place<'_>) -> Result<usize, ConfigureError> {
+    let packages = parts::unconfigured(place.target)?;
     services::forbid(place.target)?;
     let configured = configure_quietly(place);
     // Also when something failed: a shell in the target should find it as it will be.
     let permitted = services::permit(place.target);
     configured?;
-    Ok(permitted?)
+    permitted?;
+    Ok(packages)
 }
 
 fn configure_quietly(place: Place<'_>) -> Result<(), ConfigureError> {
@@ -159,6 +162,11 @@ fn configure_beside_initramfs(
         // Looked at while nothing changes.
         configured.map(|()| digests.and_then(|digests| deferred.kept(&digests)))
     })?;
+    if !expected.is_empty() {
+        // Whatever was asked for up to here is part of what is made now.
+        deferred.take_requests()?;
+    }
+    let inputs = deferred.inputs(kernels)?;
     thread::scope(|scope| {
         let (known, modules_are_known) = mpsc::channel();
         let (expected, kept) = (&expected, kept.as_ref());
@@ -182,9 +190,18 @@ fn configure_beside_initramfs(
         configured?;
         made
     })?;
-    let asked_for = deferred.take_requests()?;
-    deferred.remove(&expected.without(&asked_for))?;
-    Ok(deferred.make(&asked_for.without(&expected), None)?)
+    let late = deferred.take_requests()?;
+    deferred.remove(&expected.without(&late))?;
+    // What came after the images were made (modules that a kernel's other hooks built, packages that need a kernel) belongs
+    // into them, too.
+    let outdated = late.updates() || inputs != deferred.inputs(kernels)?;
+    if outdated && !expected.is_empty() {
+        place
+            .progress
+            .line("making the initramfs again, since what it is made of has changed");
+        deferred.make(&expected.among(&late), None)?;
+    }
+    Ok(deferred.make(&late.without(&expected).but_updates_of(&expected), None)?)
 }
 
 /// Runs `dpkg --configure` with these arguments.

@@ -15,7 +15,7 @@ mod wave;
 
 use std::collections::BTreeMap;
 
-use dib_cache::{Cache, CacheError};
+use dib_cache::{Cache, CacheError, InvalidCacheKey};
 use dib_sys::command::CommandError;
 use dib_sys::{TargetError, TargetPath, TargetRoot};
 
@@ -83,6 +83,14 @@ pub enum TransactionError {
         url: String,
         /// What the cache said.
         source: Box<CacheError>,
+    },
+    /// A package's name or version can't be part of a file's name.
+    #[error("the package {package} can't be kept in the cache")]
+    Name {
+        /// The package and its version.
+        package: String,
+        /// What is wrong with it.
+        source: InvalidCacheKey,
     },
     /// A package can't be unpacked.
     #[error("failed to unpack the package {package} from {url}")]

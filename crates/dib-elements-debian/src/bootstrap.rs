@@ -167,8 +167,8 @@ pub fn base_install(ctx: &HookContext<'_>) -> Result<(), HookError> {
     ctx.mount_kernel_file_systems()?;
     reproducible::name_iscsi_initiator(ctx)?;
     locale::answer_beforehand(ctx)?;
-    dib_deb::configure(place).map_err(HookError::foreign)?;
-    ctx.configured(0);
+    let packages = dib_deb::configure(place).map_err(HookError::foreign)?;
+    ctx.configured(packages);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ mod kept;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dib_sys::command::{CommandError, Stdin, TargetCommand, run_in_target};
-use dib_sys::{TargetError, TargetPath};
+use dib_sys::{FileKind, TargetError, TargetPath, WalkStep};
 
 use self::inputs::Digests;
 use self::kept::Kept;
@@ -27,6 +27,17 @@ const REQUESTS: &str = "/var/lib/dpkg/dib/requests";
 /// The program that makes an initramfs, and the one that runs it for us.
 const MAKER: &str = "/usr/sbin/mkinitramfs";
 const OUR_MAKER: &str = "/var/lib/dpkg/dib/mkinitramfs";
+
+/// Where hooks and configuration are that decide on what goes into an initramfs.
+const INPUTS: [&str; 5] = [
+    "/etc/initramfs-tools",
+    "/etc/modprobe.d",
+    "/etc/modules",
+    "/usr/lib/modprobe.d",
+    "/usr/share/initramfs-tools",
+];
+/// Where kernels' modules are, by version.
+const MODULES: &str = "/usr/lib/modules";
 
 /// Notes a call. An initramfs that is to be made is there meanwhile, though empty, since boot loaders look for it when
 /// they list the kernels.
@@ -122,7 +133,12 @@ impl<'a> Deferred<'a> {
                 working_directory: TargetPath::root(),
                 stdin: Stdin::Nothing,
             };
-            run_in_target(target, &command, &mut |_, line| progress.line(line))?.require_success(&command)?;
+            let outcome = run_in_target(target, &command, &mut |_, line| progress.line(line));
+            if is_offered {
+                // Whoever makes one later is to make it.
+                Kept::withdraw(target, arguments)?;
+            }
+            outcome?.require_success(&command)?;
             if let Some(kept) = kept.filter(|_| !is_offered)
                 && let Err(error) = kept.keep(target, arguments)
             {
@@ -134,6 +150,39 @@ impl<'a> Deferred<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Returns what the images of these kernels are made of, by its times and sizes: hooks, configuration and modules.
+    /// That is enough to tell whether something came after they were made.
+    pub(super) fn inputs(&self, versions: &[String]) -> Result<Vec<(String, i64, u64)>, TargetError> {
+        let target = self.place.target;
+        let mut found = Vec::new();
+        let modules = versions.iter().map(|version| format!("{MODULES}/{version}"));
+        for directory in INPUTS
+            .iter()
+            .map(|&directory| directory.to_owned())
+            .chain(modules)
+        {
+            let directory = path(&directory);
+            match target.metadata(&directory)? {
+                None => continue,
+                Some(metadata) if metadata.kind != FileKind::Directory => {
+                    found.push((directory.to_string(), metadata.mtime, metadata.size));
+                    continue;
+                }
+                Some(_) => {}
+            }
+            target.walk(&directory, &mut |entry, metadata| {
+                // Modules' indexes are made beside all this, and of the modules alone.
+                let is_index = entry.parent().as_ref() == Some(&directory)
+                    && entry.file_name().is_some_and(|name| name.starts_with("modules."));
+                if metadata.kind != FileKind::Directory && !is_index {
+                    found.push((entry.to_string(), metadata.mtime, metadata.size));
+                }
+                WalkStep::Descend
+            })?;
+        }
+        Ok(found)
     }
 
     /// Reads in advance what [`Deferred::kept`] will have to know, while packages are configured.
@@ -194,21 +243,43 @@ impl Requests {
         }
     }
 
-    /// Keeps one call of each kind; none that updates what another makes anew.
-    fn parse(text: &str) -> Self {
-        let mut calls: BTreeSet<Vec<String>> = BTreeSet::new();
-        for line in text.lines() {
-            let words: Vec<_> = line.split_ascii_whitespace().map(str::to_owned).collect();
-            // To remove one is for packages that are removed, and none is here.
-            if words.iter().any(|word| word == "-c" || word == "-u") {
-                calls.insert(words);
-            }
+    /// Returns those that are among others as well.
+    pub(super) fn among(&self, others: &Self) -> Self {
+        Self {
+            calls: self.calls.intersection(&others.calls).cloned().collect(),
         }
-        if calls.iter().any(|call| call.iter().any(|word| word == "-c")) {
-            calls.retain(|call| call.iter().any(|word| word == "-c"));
-        }
-        Self { calls }
     }
+
+    /// Returns whether one of them is to update what is there.
+    pub(super) fn updates(&self) -> bool {
+        self.calls.iter().any(|call| is_update(call))
+    }
+
+    /// Leaves out those that update what others make: they are made of what there is in the end.
+    pub(super) fn but_updates_of(mut self, others: &Self) -> Self {
+        let creates = |requests: &Self| requests.calls.iter().any(|call| !is_update(call));
+        if creates(&self) || creates(others) {
+            self.calls.retain(|call| !is_update(call));
+        }
+        self
+    }
+
+    /// Keeps one call of each kind.
+    fn parse(text: &str) -> Self {
+        let calls = text.lines().map(|line| {
+            let words = line.split_ascii_whitespace().map(str::to_owned);
+            words.collect::<Vec<_>>()
+        });
+        // To remove one is for packages that are removed, and none is here.
+        let is_kept = |call: &Vec<String>| call.iter().any(|word| word == "-c") || is_update(call);
+        Self {
+            calls: calls.filter(is_kept).collect(),
+        }
+    }
+}
+
+fn is_update(call: &[String]) -> bool {
+    call.iter().any(|word| word == "-u")
 }
 
 #[cfg(test)]
@@ -219,6 +290,7 @@ mod tests {
     fn one_initramfs_for_each_version() {
         let calls = |text: &str| -> Vec<String> {
             Requests::parse(text)
+                .but_updates_of(&Requests::default())
                 .calls
                 .iter()
                 .map(|call| call.join(" "))

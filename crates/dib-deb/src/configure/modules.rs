@@ -65,8 +65,11 @@ pub(super) fn find_out(place: Place<'_>, versions: &[String]) -> Result<(), Targ
         if outcome.is_ok_and(|outcome| outcome.status.is_success()) {
             // Renamed, as the stand-in wants to know when it began.
             place.target.rename(&begun, &done)?;
-            // A cache that can't be written to makes the next build slower, and this one no worse.
-            let _ = kept::keep(place.cache, &key, place.target, &directory);
+            // Another package's script may have added a module meanwhile. And a cache that can't be written to makes the next
+            // build slower, but this one no worse.
+            if kept::key(place.target, &directory)? == key {
+                let _ = kept::keep(place.cache, &key, place.target, &directory);
+            }
         }
     }
     Ok(())

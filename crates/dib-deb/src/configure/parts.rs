@@ -72,21 +72,17 @@ impl Parts {
         if kernels.is_empty() {
             return Ok(Self::default());
         }
-        let with_needs = closure(&packages, &parts);
+        let needs = Needs::of(&packages);
         let names = |indexes: &BTreeSet<usize>| -> Vec<String> {
             let unpacked = indexes.iter().filter(|&&index| packages[index].is_unpacked);
             unpacked.map(|&index| packages[index].name.clone()).collect()
         };
         // A package that needs a kernel comes after it in any case.
-        let kernels: BTreeSet<usize> = kernels.into_iter().collect();
-        let needs_kernel = |index: &usize| !closure(&packages, &[*index]).is_disjoint(&kernels);
-        let first: BTreeSet<usize> = with_needs
-            .iter()
-            .filter(|index| !kernels.contains(index))
-            .copied()
-            .collect();
-        let apart: BTreeSet<usize> = (0..packages.len())
-            .filter(|index| !first.contains(index) && !needs_kernel(index))
+        let need_kernel = closure(&kernels, &needs.reversed());
+        parts.retain(|index| !need_kernel.contains(index));
+        let first = closure(&parts, &needs.direct);
+        let apart = (0..packages.len())
+            .filter(|index| !first.contains(index) && !need_kernel.contains(index))
             .collect();
         Ok(Self {
             first: names(&first),
@@ -109,29 +105,57 @@ impl<'s> Package<'s> {
     }
 }
 
-/// Returns these packages and all that they depend on, of alternatives each that is there.
-fn closure(packages: &[Package<'_>], from: &[usize]) -> BTreeSet<usize> {
-    let mut providers: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, package) in packages.iter().enumerate() {
-        let virtual_packages =
-            relation::parse(field(package.stanza, "Provides").unwrap_or_default()).unwrap_or_default();
-        let names = virtual_packages.iter().flatten().map(|relation| relation.name);
-        for name in names.chain(field(package.stanza, "Package")) {
-            providers.entry(name).or_default().push(index);
+/// What each package depends on, of alternatives each that is there.
+struct Needs {
+    direct: Vec<Vec<usize>>,
+}
+
+impl Needs {
+    fn of(packages: &[Package<'_>]) -> Self {
+        let mut providers: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, package) in packages.iter().enumerate() {
+            let virtual_packages =
+                relation::parse(field(package.stanza, "Provides").unwrap_or_default()).unwrap_or_default();
+            let names = virtual_packages.iter().flatten().map(|relation| relation.name);
+            for name in names.chain(field(package.stanza, "Package")) {
+                providers.entry(name).or_default().push(index);
+            }
+        }
+        let direct = packages.iter().map(|package| {
+            let mut needed = Vec::new();
+            for name in ["Pre-Depends", "Depends"] {
+                let groups =
+                    relation::parse(field(package.stanza, name).unwrap_or_default()).unwrap_or_default();
+                for relation in groups.iter().flatten() {
+                    needed.extend(providers.get(relation.name).into_iter().flatten());
+                }
+            }
+            needed
+        });
+        Self {
+            direct: direct.collect(),
         }
     }
-    let mut found: BTreeSet<usize> = BTreeSet::new();
+
+    /// Returns which packages depend on each.
+    fn reversed(&self) -> Vec<Vec<usize>> {
+        let mut reversed = vec![Vec::new(); self.direct.len()];
+        for (index, needed) in self.direct.iter().enumerate() {
+            for &other in needed {
+                reversed[other].push(index);
+            }
+        }
+        reversed
+    }
+}
+
+/// Returns these packages and all that their edges lead to.
+fn closure(from: &[usize], edges: &[Vec<usize>]) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
     let mut waiting = from.to_vec();
     while let Some(index) = waiting.pop() {
-        if !found.insert(index) {
-            continue;
-        }
-        for name in ["Pre-Depends", "Depends"] {
-            let groups =
-                relation::parse(field(packages[index].stanza, name).unwrap_or_default()).unwrap_or_default();
-            for relation in groups.iter().flatten() {
-                waiting.extend(providers.get(relation.name).into_iter().flatten());
-            }
+        if found.insert(index) {
+            waiting.extend(&edges[index]);
         }
     }
     found
@@ -175,6 +199,11 @@ mod tests {
             ("image", "Depends: hooks, tools\n", "/boot/vmlinuz-6.1"),
             ("lib", "Multi-Arch: same\n", "/usr/lib/lib.so"),
             ("shell", "", "/bin/shell"),
+            (
+                "late-hooks",
+                "Depends: image\n",
+                "/usr/share/initramfs-tools/hooks/y",
+            ),
             ("tools", "", "/usr/bin/tools"),
             ("unrelated", "Depends: lib\n", "/usr/bin/unrelated"),
         ];
@@ -188,6 +217,6 @@ mod tests {
         let parts = Parts::find(&target).unwrap();
         assert_eq!(parts.first, ["awk", "base", "hooks", "lib:all"]);
         assert_eq!(parts.apart, ["tools", "unrelated"]);
-        assert_eq!(unconfigured(&target).unwrap(), 7);
+        assert_eq!(unconfigured(&target).unwrap(), 8);
     }
 }

@@ -9,15 +9,14 @@
 //! A file's name holds its sum, which is compared whenever it is used, and a file gets its name when it is complete.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::time::SystemTime;
+use std::fs;
+use std::io;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use dib_cache::Sha256;
 use dib_sys::{Metadata, TargetError, TargetPath, TargetRoot, WalkStep};
 
-use super::super::{OURS, path};
+use super::super::{OURS, kept_files, path};
 use super::inputs::Digests;
 use crate::transaction::Place;
 
@@ -78,13 +77,20 @@ impl Kept {
             };
             if Sha256::of(&contents).to_string() == expected {
                 target.write(&call.offered(), &contents, 0o644)?;
-                // The last ones used are those that stay. A cache that can't be written is still good to read.
-                let _ = File::open(entry.path()).and_then(|file| file.set_modified(SystemTime::now()));
+                kept_files::note_use(entry.path());
                 return Ok(true);
             }
             let _ = fs::remove_file(entry.path());
         }
         Ok(false)
+    }
+
+    /// Takes back what [`Kept::offer`] has put there.
+    pub(super) fn withdraw(target: &TargetRoot, arguments: &[String]) -> Result<(), TargetError> {
+        if let Some(call) = Call::of(arguments) {
+            target.remove_file(&call.offered())?;
+        }
+        Ok(())
     }
 
     /// Keeps the image that these arguments have made.
@@ -98,7 +104,7 @@ impl Kept {
         }
         let contents = target.read(&call.image())?;
         let name = format!("{}{}", self.start_of_name(arguments), Sha256::of(&contents));
-        write(&self.directory, &name, &contents).map_err(|source| KeepError::Write {
+        kept_files::write(&self.directory, &name, &contents, KEPT).map_err(|source| KeepError::Write {
             directory: self.directory.clone(),
             source,
         })
@@ -181,31 +187,10 @@ fn is_for_this_machine(target: &TargetRoot) -> Result<bool, TargetError> {
     Ok(is_so)
 }
 
-fn write(directory: &Utf8Path, name: &str, contents: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    // Several builds may be at it.
-    let partial = directory.join(format!(".{}-{name}", std::process::id()));
-    File::create(&partial)?.write_all(contents)?;
-    fs::rename(&partial, directory.join(name))?;
-    remove_oldest(directory)
-}
-
-fn remove_oldest(directory: &Utf8Path) -> io::Result<()> {
-    let mut images = Vec::new();
-    for entry in directory.read_dir_utf8()? {
-        let entry = entry?;
-        images.push((entry.metadata()?.modified()?, entry.into_path()));
-    }
-    images.sort_unstable();
-    let surplus = images.len().saturating_sub(KEPT);
-    images
-        .into_iter()
-        .take(surplus)
-        .try_for_each(|(_, path)| fs::remove_file(path))
-}
-
 #[cfg(test)]
 mod tests {
+    use camino::Utf8Path;
+
     use super::*;
     use crate::progress::Quiet;
 
@@ -276,15 +261,5 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
-    }
-
-    #[test]
-    fn only_so_many_are_kept() {
-        let directory = tempfile::tempdir().unwrap();
-        let directory = Utf8Path::from_path(directory.path()).unwrap();
-        for number in 0..KEPT + 3 {
-            write(directory, &number.to_string(), b"").unwrap();
-        }
-        assert_eq!(fs::read_dir(directory).unwrap().count(), KEPT);
     }
 }

@@ -4,13 +4,16 @@
 //! is a digest of the contents of all these, and not of what their packages are called.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io::{self, Read as _};
 
 use camino::Utf8PathBuf;
 use dib_cache::{Cache, HashingReader, Sha256};
 use dib_sys::{FileKind, TargetError, TargetPath, TargetRoot, WalkStep};
 
+use super::super::kept_files;
+
+/// How many indexes are kept.
+const KEPT: usize = 16;
 /// Changes whenever what a key is made of, or the format of a kept file does.
 const FORMAT: &str = "dib depmod 1\n";
 /// depmod itself, and the library that reads modules.
@@ -45,10 +48,11 @@ pub(super) fn take(
     target: &TargetRoot,
     modules: &TargetPath,
 ) -> Result<bool, TargetError> {
-    let Ok(bytes) = fs::read(place(cache, key)) else {
+    let place = directory(cache).join(key.to_string());
+    let Ok(bytes) = fs::read(&place) else {
         return Ok(false);
     };
-    let Some(kept) = parse(&bytes) else {
+    let Some(kept) = parse(key, &bytes) else {
         return Ok(false);
     };
     for (name, contents) in kept {
@@ -57,6 +61,7 @@ pub(super) fn take(
         };
         target.write(&path, contents, 0o644)?;
     }
+    kept_files::note_use(&place);
     Ok(true)
 }
 
@@ -74,39 +79,26 @@ pub(super) fn keep(cache: &Cache, key: &Sha256, target: &TargetRoot, modules: &T
             contents.extend(bytes);
         }
     }
-    let path = place(cache, key);
-    let directory = path.parent().expect("it is below the cache's directory");
-    fs::create_dir_all(directory)?;
-    let temporary = directory.join(format!(
-        ".{}.{}",
-        std::process::id(),
-        NUMBER.fetch_add(1, Ordering::Relaxed)
-    ));
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(format!("{}\n", Sha256::of(&contents)).as_bytes())?;
-        file.write_all(&contents)?;
-        fs::rename(&temporary, &path)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    let file = [format!("{}\n", digest_of(key, &contents)).as_bytes(), &contents].concat();
+    kept_files::write(&directory(cache), &key.to_string(), &file, KEPT)
 }
-
-/// Tells apart what this process's threads write at once.
-static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// The lists that come with a kernel.
 const SHIPPED: [&str; 3] = ["modules.builtin", "modules.builtin.modinfo", "modules.order"];
 
-fn place(cache: &Cache, key: &Sha256) -> Utf8PathBuf {
-    cache.directory().join("depmod").join(key.to_string())
+fn directory(cache: &Cache) -> Utf8PathBuf {
+    cache.directory().join("depmod")
+}
+
+/// Returns what stands at the beginning of a kept file, so that it is known to be whole and of this key.
+fn digest_of(key: &Sha256, contents: &[u8]) -> Sha256 {
+    Sha256::of(&[key.as_bytes(), contents].concat())
 }
 
 /// Splits a kept file into names and contents; `None` when it is damaged.
-fn parse(bytes: &[u8]) -> Option<Vec<(&str, &[u8])>> {
+fn parse<'b>(key: &Sha256, bytes: &'b [u8]) -> Option<Vec<(&'b str, &'b [u8])>> {
     let (digest, mut rest) = line(bytes)?;
-    if digest.parse() != Ok(Sha256::of(rest)) {
+    if digest.parse() != Ok(digest_of(key, rest)) {
         return None;
     }
     let mut files = Vec::new();
@@ -129,12 +121,12 @@ fn line(bytes: &[u8]) -> Option<(&str, &[u8])> {
     Some((std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))
 }
 
-/// Returns the regular files below a directory, in order; none when it is not there.
+/// Returns the files and links below a directory, in order; none when it is not there.
 fn files(target: &TargetRoot, directory: &TargetPath) -> Result<Vec<TargetPath>, TargetError> {
     let mut found = Vec::new();
     if target.metadata(directory)?.is_some() {
         target.walk(directory, &mut |path, metadata| {
-            if metadata.kind == FileKind::Regular {
+            if matches!(metadata.kind, FileKind::Regular | FileKind::Symlink) {
                 found.push(path.clone());
             }
             WalkStep::Descend
@@ -289,7 +281,7 @@ mod tests {
         let key = world.key();
         world.write("/usr/lib/modules/6.1/modules.dep", "a dep\n");
         keep(&world.cache, &key, &world.target, &modules()).unwrap();
-        let place = place(&world.cache, &key);
+        let place = directory(&world.cache).join(key.to_string());
         let whole = fs::read(&place).unwrap();
         for position in [0, 70, whole.len() - 1] {
             let mut damaged = whole.clone();
@@ -298,8 +290,12 @@ mod tests {
             assert!(!take(&world.cache, &key, &world.target, &modules()).unwrap());
         }
         let outside = b"../x 1\nx";
-        let forged = [format!("{}\n", Sha256::of(outside)).as_bytes(), outside].concat();
+        let forged = [format!("{}\n", digest_of(&key, outside)).as_bytes(), outside].concat();
         fs::write(&place, forged).unwrap();
         assert!(!take(&world.cache, &key, &world.target, &modules()).unwrap());
+
+        let other = Sha256::of(b"another key");
+        fs::write(directory(&world.cache).join(other.to_string()), whole).unwrap();
+        assert!(!take(&world.cache, &other, &world.target, &modules()).unwrap());
     }
 }

@@ -129,7 +129,10 @@ pub(in crate::transaction) fn fetch(
     );
     let download = Download {
         url: record.url(),
-        cached_as: CacheKey::new(key).expect("names and versions of packages are plain, and sums are too"),
+        cached_as: CacheKey::new(key).map_err(|source| TransactionError::Name {
+            package: record.to_string(),
+            source,
+        })?,
         check: Check::Sha256(sum),
     };
     cache.fetch(&download).map_err(failed)
