@@ -16,6 +16,7 @@ fn keys_are_trusted_from_wherever_they_are_below_the_directory() {
     fs::write(keys.join("a.asc"), "key a\n").unwrap();
     fs::write(keys.join("more/b.gpg"), "key b\n").unwrap();
     std::os::unix::fs::symlink("more/b.gpg", keys.join("c.gpg")).unwrap();
+    fs::write(keys.join("key (2026) ü.asc"), "key d\n").unwrap();
     let fixture = fixture.variable("DIB_ADD_APT_KEYS", keys.as_str());
     insta::assert_snapshot!(fixture.record(Phase::Root, HOOK), @"
     journal
@@ -23,6 +24,7 @@ fn keys_are_trusted_from_wherever_they_are_below_the_directory() {
       write /etc/apt/trusted.gpg.d/a.asc 0644 (6 bytes)
       write /etc/apt/trusted.gpg.d/b.gpg 0644 (6 bytes)
       write /etc/apt/trusted.gpg.d/c.gpg 0644 (6 bytes)
+      write /etc/apt/trusted.gpg.d/key--2026---.asc 0644 (6 bytes)
     target
       + /etc/apt/trusted.gpg.d/ 0755
       + /etc/apt/trusted.gpg.d/a.asc 0644
@@ -31,6 +33,8 @@ fn keys_are_trusted_from_wherever_they_are_below_the_directory() {
         | key b
       + /etc/apt/trusted.gpg.d/c.gpg 0644
         | key b
+      + /etc/apt/trusted.gpg.d/key--2026---.asc 0644
+        | key d
     ");
 }
 
