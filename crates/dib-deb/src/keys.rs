@@ -120,6 +120,17 @@ pub fn host_keyrings(etc_apt: &Utf8Path, keyrings: &Utf8Path) -> Vec<Utf8PathBuf
     found
 }
 
+/// Returns the first of the keyrings that holds the key of this fingerprint (in uppercase hexadecimal digits). Those that
+/// can't be read hold none.
+#[must_use]
+pub fn keyring_with(fingerprint: &str, keyrings: &[Utf8PathBuf]) -> Option<Utf8PathBuf> {
+    let holds = |path: &&Utf8PathBuf| {
+        let keyring = fs::read(path).ok().and_then(|file| Keyring::any_of([file]).ok());
+        keyring.is_some_and(|keyring| keyring.fingerprints().any(|held| held == fingerprint))
+    };
+    keyrings.iter().find(holds).cloned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +154,7 @@ mod tests {
         }
         fs::write(etc.join("trusted.gpg.d/a.old"), "rubbish").expect("a file");
         let host = host_keyrings(etc, etc);
-        assert_eq!(host, [trusted]);
+        assert_eq!(host, [trusted.clone()]);
 
         let keys = |source: &Source| {
             let keyring = source_keyring(source, &host).expect("a key");
@@ -153,6 +164,9 @@ mod tests {
         let of_source = keys(&source(&format!("[signed-by={named}]")));
         assert_eq!((of_host.len(), of_source.len()), (1, 1));
         assert_ne!(of_host, of_source);
+        let both = [etc.join("a.old"), named, trusted.clone()];
+        assert_eq!(keyring_with(&of_host[0], &both), Some(trusted));
+        assert_eq!(keyring_with(&of_host[0], &both[..2]), None);
         let mut embedded = source("");
         embedded.signed_by = Some(SignedBy::Embedded(TestArchive::start().certificate()));
         assert_eq!(keys(&embedded).len(), 1);

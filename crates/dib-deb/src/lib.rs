@@ -57,7 +57,7 @@ pub use dpkg_manifest::dpkg_manifest;
 pub use installed::{
     InstalledError, InstalledPackage, PackageState, StatusError, installed_packages, parse_status,
 };
-pub use keys::{KeysError, host_keyrings, source_keyring};
+pub use keys::{KeysError, host_keyrings, keyring_with, source_keyring};
 pub use package::{ArchiveLocation, MultiArch, PackageError, PackageRecord};
 pub use progress::{Progress, Quiet};
 pub use relation::{Alternatives, Comparison, Relation, RelationError};

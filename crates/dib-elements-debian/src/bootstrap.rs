@@ -14,6 +14,7 @@ use dib_deb::{
     noninteractive_environment, resolve,
 };
 
+use crate::image_keyrings::write_keyrings;
 use crate::shown_progress::ShownProgress;
 use crate::sources::{self, SourceList, Wanted};
 use crate::{locale, reproducible};
@@ -53,7 +54,8 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
         },
     ];
     let prepare_apt = || {
-        write_sources(ctx, &wanted, &lists)?;
+        write_sources(ctx, &lists)?;
+        write_keyrings(ctx, &wanted, &lists, &archive)?;
         // Apt takes back no release that is older than the one it has, so this may count for all of them.
         if suites.iter().any(|suite| suite.expiry == Expiry::Ignored) {
             ctx.create_directory("/etc/apt/apt.conf.d")?;
@@ -138,15 +140,10 @@ fn names<'c>(ctx: &'c HookContext<'_>) -> (Vec<&'c str>, Vec<&'c str>) {
     (names(base), names(rest))
 }
 
-fn write_sources(ctx: &HookContext<'_>, wanted: &Wanted, lists: &[SourceList]) -> Result<(), HookError> {
+fn write_sources(ctx: &HookContext<'_>, lists: &[SourceList]) -> Result<(), HookError> {
     ctx.create_directory("/etc/apt/sources.list.d")?;
-    ctx.create_directory("/etc/apt/trusted.gpg.d")?;
     for list in lists {
         ctx.write(&list.path, &list.text, 0o644)?;
-    }
-    if let Some(keyring) = &wanted.keyring {
-        let contents = ctx.read_host(keyring)?;
-        ctx.write(&sources::trusted_path(keyring, &contents), contents, 0o644)?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ pub mod locale;
 pub mod networking;
 pub mod sources;
 
+mod image_keyrings;
 mod reproducible;
 mod shown_progress;
 

@@ -1,6 +1,6 @@
 //! Which archives a build takes packages from, as the variables and the host's own apt sources say.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use dib_core::{HookContext, HookError};
 use dib_deb::sources::{
     HostRelease, SignedBy, Source, distribution_sources, host_release, host_sources, parse_one_line,
@@ -309,19 +309,6 @@ fn no_mirror(what: &str, distribution: &str, variable: &str) -> HookError {
     .hinted(format!(
         "this host has no apt source for {what} {distribution}: set {variable} to the URL of a mirror"
     ))
-}
-
-/// Returns where in the image a keyring of the host goes so that apt trusts it: by apt's rule, what is ASCII-armoured has
-/// another ending.
-#[must_use]
-pub fn trusted_path(keyring: &Utf8Path, contents: &[u8]) -> String {
-    let stem = keyring.file_stem().unwrap_or("dib");
-    let ending = if contents.starts_with(b"-----BEGIN") {
-        "asc"
-    } else {
-        "gpg"
-    };
-    format!("/etc/apt/trusted.gpg.d/{stem}.{ending}")
 }
 
 #[cfg(test)]

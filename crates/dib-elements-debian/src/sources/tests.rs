@@ -1,3 +1,5 @@
+use camino::Utf8Path;
+
 use super::*;
 
 fn host() -> Vec<Source> {
@@ -256,17 +258,4 @@ fn what_is_missing_or_malformed_is_said() {
         "the variable DIB_APT_SOURCES_CONF is \" \\n\": a line NAME:deb URI SUITE COMPONENTS is needed",
         None,
     );
-}
-
-#[test]
-fn a_keyring_gets_the_ending_that_apt_reads() {
-    let check = |name: &str, contents: &[u8], expected: &str| {
-        assert_eq!(trusted_path(name.into(), contents), expected);
-    };
-    check(
-        "/keys/mine.key",
-        b"-----BEGIN PGP PUBLIC KEY BLOCK-----",
-        "/etc/apt/trusted.gpg.d/mine.asc",
-    );
-    check("/keys/mine.gpg", &[0x99], "/etc/apt/trusted.gpg.d/mine.gpg");
 }
