@@ -13,7 +13,7 @@ use dib_sys::{TargetError, TargetPath, TargetRoot};
 /// file's path, a zero byte and what the file holds.
 pub const MARK: &str = "/var/lib/apt/lists/dib-current";
 
-/// Sources, preferences (apt_preferences(5)) and the architectures beside the target's own (dpkg(1)).
+/// Sources, preferences (`apt_preferences(5)`) and the architectures beside the target's own (dpkg(1)).
 const FILES: [&str; 3] = [
     "/etc/apt/sources.list",
     "/etc/apt/preferences",

@@ -154,7 +154,7 @@ mod tests {
         }
         fs::write(etc.join("trusted.gpg.d/a.old"), "rubbish").expect("a file");
         let host = host_keyrings(etc, etc);
-        assert_eq!(host, [trusted.clone()]);
+        assert_eq!(host, std::slice::from_ref(&trusted));
 
         let keys = |source: &Source| {
             let keyring = source_keyring(source, &host).expect("a key");

@@ -62,6 +62,7 @@ impl<'a> Deferred<'a> {
             target.rename(&path(PROGRAM), &path(REAL))?;
         }
         target.write(&path(PROGRAM), STAND_IN.as_bytes(), 0o755)?;
+        kept::withdraw_all(target)?;
         // Shell functions are of use to a shell script alone.
         if target
             .read(&path(MAKER))

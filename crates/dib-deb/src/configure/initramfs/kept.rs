@@ -24,6 +24,8 @@ use crate::transaction::Place;
 const VERSION: &str = "1";
 /// How many images are kept.
 const KEPT: usize = 16;
+/// What the name of an image begins with that is offered to our mkinitramfs, in [`OURS`].
+const OFFERED: &str = "initramfs-";
 /// Where the configuration is that decides on the modules.
 const CONFIGURATION: [&str; 2] = ["/etc/initramfs-tools", "/usr/share/initramfs-tools/conf.d"];
 
@@ -158,8 +160,18 @@ impl<'a> Call<'a> {
 
     /// Where our mkinitramfs looks for an image before it makes one.
     fn offered(&self) -> TargetPath {
-        path(&format!("{OURS}/initramfs-{}", self.version))
+        path(&format!("{OURS}/{OFFERED}{}", self.version))
     }
+}
+
+/// Takes back what a build has offered that was ended in between.
+pub(super) fn withdraw_all(target: &TargetRoot) -> Result<(), TargetError> {
+    for name in target.list(&path(OURS))? {
+        if name.starts_with(OFFERED) {
+            target.remove_file(&path(&format!("{OURS}/{name}")))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether the configuration says that only what this very machine needs is to go into images.
@@ -234,6 +246,8 @@ mod tests {
         kept().keep(&target, &call).unwrap();
         assert!(kept().offer(&target, &call).unwrap());
         assert_eq!(target.read(&offered).unwrap(), b"image");
+        withdraw_all(&target).unwrap();
+        assert!(target.metadata(&offered).unwrap().is_none());
         assert!(!kept().offer(&target, &words("-c -k 6.2 -b /boot")).unwrap());
         assert!(!kept().offer(&target, &words("-u -k 6.1")).unwrap());
 
