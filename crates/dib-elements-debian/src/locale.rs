@@ -6,7 +6,10 @@ use dib_core::{HookContext, HookError};
 const ANSWERS: &str = "locales locales/locales_to_be_generated multiselect en_US.UTF-8 UTF-8\n\
                        locales locales/default_environment_locale select en_US.UTF-8\n";
 const ANSWERS_FILE: &str = "/tmp/dib-locale-answers";
-/// The one line of `/etc/locale.gen` that is no comment then.
+/// Which locales are to be made, and the file that `locale-gen` then writes with all of them.
+const WANTED: &str = "/etc/locale.gen";
+const MADE: &str = "/usr/lib/locale/locale-archive";
+/// The one line of the former that is no comment then.
 const GENERATED: &str = "en_US.UTF-8 UTF-8";
 
 /// Answers for the package `locales` before it is configured, so that it makes the locale by itself, beside other work.
@@ -30,7 +33,7 @@ pub fn debian_locale_gen(ctx: &HookContext<'_>) -> Result<(), HookError> {
     if is_made(ctx)? {
         ctx.nothing(format!("the package locales has made {GENERATED}"));
     } else {
-        ctx.remove("/etc/locale.gen")?;
+        ctx.remove(WANTED)?;
         answer(ctx)?;
         ctx.run(
             &["dpkg-reconfigure", "--frontend", "noninteractive", "locales"],
@@ -52,12 +55,15 @@ fn answer(ctx: &HookContext<'_>) -> Result<(), HookError> {
     ctx.remove(ANSWERS_FILE)
 }
 
-/// Returns whether the locale is there, and `/etc/locale.gen` names no other.
+/// Returns whether `/etc/locale.gen` names the locale and no other, and locales were made since it does.
 fn is_made(ctx: &HookContext<'_>) -> Result<bool, HookError> {
-    if !ctx.exists("/etc/locale.gen")? || !ctx.exists("/usr/lib/locale/locale-archive")? {
+    let (Some(wanted), Some(made)) = (ctx.metadata(WANTED)?, ctx.metadata(MADE)?) else {
+        return Ok(false);
+    };
+    if made.mtime < wanted.mtime {
         return Ok(false);
     }
-    let text = String::from_utf8_lossy(&ctx.read("/etc/locale.gen")?).into_owned();
+    let text = String::from_utf8_lossy(&ctx.read(WANTED)?).into_owned();
     let wanted = text.lines().map(str::trim);
     let wanted: Vec<_> = wanted
         .filter(|line| !line.is_empty() && !line.starts_with('#'))

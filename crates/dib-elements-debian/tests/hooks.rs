@@ -128,6 +128,15 @@ mod locale_made_before {
             | LC_ALL=C.UTF-8
         ");
     }
+
+    #[test]
+    fn is_made_again_where_it_was_asked_for_later() {
+        let fixture = debian()
+            .file("/etc/locale.gen", "en_US.UTF-8 UTF-8\n")
+            .old_file("/usr/lib/locale/locale-archive", "of another locale");
+        let recording = fixture.record(Phase::Install, "12-debian-locale-gen");
+        assert!(recording.to_string().contains("dpkg-reconfigure"), "{recording}");
+    }
 }
 
 mod cloud_opinions {

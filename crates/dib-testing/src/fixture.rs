@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::UNIX_EPOCH;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_cache::{Cache, Retries};
@@ -126,6 +127,20 @@ impl Fixture {
     #[must_use]
     pub fn file(self, path: &str, contents: &str) -> Self {
         self.file_with_mode(path, contents, 0o644)
+    }
+
+    /// Writes a file in the target, with mode 0644, that was last changed years before all others.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    #[must_use]
+    pub fn old_file(self, path: &str, contents: &str) -> Self {
+        let at = self.in_target(path);
+        let fixture = self.file(path, contents);
+        let file = fs::File::options().append(true).open(at);
+        file.and_then(|file| file.set_modified(UNIX_EPOCH))
+            .expect("the file is ours");
+        fixture
     }
 
     /// Writes a file in the target, with mode 0755.
