@@ -3,7 +3,7 @@
 //! Scalars stay text, since all that elements declare is text but for a few switches, for which [`Node::switch`] knows
 //! YAML 1.1's words as upstream's YAML library does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
@@ -110,7 +110,7 @@ impl Builder {
                 };
                 let value = match closed.kind {
                     Kind::Sequence => Value::Sequence(closed.nodes),
-                    Kind::Mapping => Value::Mapping(pairs(closed.nodes)),
+                    Kind::Mapping => Value::Mapping(pairs(closed.nodes)?),
                 };
                 let node = Node {
                     place: closed.place,
@@ -155,13 +155,20 @@ impl Builder {
     }
 }
 
-fn pairs(nodes: Vec<Node>) -> Vec<(Node, Node)> {
+/// Makes a mapping's pairs of its keys and values in turn.
+fn pairs(nodes: Vec<Node>) -> Result<Vec<(Node, Node)>, Misplaced> {
     let mut pairs = Vec::with_capacity(nodes.len() / 2);
+    let mut given = HashSet::new();
     let mut nodes = nodes.into_iter();
     while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
+        if let Value::Text { text, .. } = &key.value
+            && !given.insert(text.clone())
+        {
+            return Err(key.fault(Fault::GivenTwice(text.clone())));
+        }
         pairs.push((key, value));
     }
-    pairs
+    Ok(pairs)
 }
 
 fn scalar(text: String, style: ScalarStyle) -> Value {
@@ -309,6 +316,9 @@ mod tests {
             "a second document begins here, and only one is read",
         );
         check_fault("a: &x [*x]\n", 1, 8, "an alias stands in what it stands for");
+        check_fault("a:\nb:\n  c: 1\n  'c': 2\n", 4, 3, "\"c\" is given twice");
+        check_fault("{\"a\": 1, \"a\": 1}", 1, 10, "\"a\" is given twice");
+        check("a: {x: 1}\nb: {x: 1}\n", "{a={x=1} b={x=1}}");
     }
 
     #[test]

@@ -103,6 +103,9 @@ pub enum Fault {
         /// The names there are.
         known: &'static [&'static str],
     },
+    /// A mapping has a key twice, so that one of its values would count for nothing.
+    #[error("{0:?} is given twice")]
+    GivenTwice(String),
     /// Both `arch` and `not-arch` are given.
     #[error("{package} has both arch and not-arch, and only one of them may be given")]
     BothArchitectures {
