@@ -14,8 +14,8 @@ use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::{image_spec, pipeline, stdout};
 
-/// Directories that hooks keep beside the downloads: packages and compiler results.
-const KEPT_BY_HOOKS: [&str; 2] = ["apt", "ccache"];
+/// Directories that hooks keep beside the downloads: packages, compiler results, and what kernels' packages were turned into.
+const KEPT_BY_HOOKS: [&str; 4] = ["apt", "ccache", "depmod", "initramfs"];
 
 /// Runs a subcommand of `dib cache`.
 pub(super) fn run(arguments: &CacheArguments, environment: &Environment) -> Result<(), CliError> {
@@ -224,11 +224,15 @@ mod tests {
         let path = Utf8Path::from_path(directory.path()).unwrap();
         fs::create_dir_all(path.join("apt/ubuntu")).unwrap();
         fs::write(path.join("apt/ubuntu/vim.deb"), [0; 2048]).unwrap();
+        for name in ["depmod", "initramfs"] {
+            fs::create_dir(path.join(name)).unwrap();
+            fs::write(path.join(name).join("kept"), [0; 1024]).unwrap();
+        }
         let listed = list(&Cache::open(path).unwrap()).unwrap();
-        assert!(
-            listed.contains("  2.00 KiB  -                 apt/  kept by hooks\n"),
-            "{listed}"
-        );
+        for (size, name) in [("2.00", "apt"), ("1.00", "depmod"), ("1.00", "initramfs")] {
+            let line = format!("  {size} KiB  -                 {name}/  kept by hooks\n");
+            assert!(listed.contains(&line), "{listed}");
+        }
         assert!(listed.ends_with(&format!("in all, in {path}\n")), "{listed}");
     }
 
