@@ -87,10 +87,7 @@ pub enum ArchiveError {
         found: String,
     },
     /// An index can't be had, or isn't what the release says.
-    #[error(
-        "failed to get the index {url}; where its sum doesn't match, the mirror may be in the middle of an update: try \
-         again later, or another mirror"
-    )]
+    #[error("failed to get the index {url}")]
     Fetch {
         /// Where it is.
         url: String,

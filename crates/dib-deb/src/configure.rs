@@ -40,7 +40,7 @@ pub enum ConfigureError {
     Thread(#[source] std::io::Error),
     /// A package's script failed.
     #[error(
-        "failed to configure the package {package}: {reason}{}\nto run it again: {replay}\na shell in the target: break=after-error",
+        "failed to configure the package {package}: {reason}{}\nto run it again: {replay}",
         quoted(last_lines)
     )]
     Package {
@@ -50,7 +50,7 @@ pub enum ConfigureError {
         reason: String,
         /// The last lines that the first one's scripts wrote.
         last_lines: Vec<String>,
-        /// A line that runs dpkg again in the target.
+        /// A line that runs dpkg again in the target, for that package alone.
         replay: String,
     },
     /// dpkg failed without saying which package is to blame.
@@ -240,9 +240,17 @@ fn run_dpkg(
     if outcome.status.is_success() {
         return Ok(());
     }
-    let replay = command.replay_line();
+    let replay = |words: &[&str]| {
+        let argv = words.iter().map(|&word| word.to_owned()).collect();
+        TargetCommand {
+            argv,
+            ..command.clone()
+        }
+        .replay_line()
+    };
     Err(match observed.failed.take() {
         Some((package, reason, last_lines)) => ConfigureError::Package {
+            replay: replay(&["dpkg", "--configure", &package]),
             package: if observed.all_failed.len() > 1 {
                 format!("{package} (and then {})", observed.all_failed[1..].join(", "))
             } else {
@@ -250,12 +258,11 @@ fn run_dpkg(
             },
             reason,
             last_lines,
-            replay,
         },
         None => ConfigureError::Dpkg {
             status: outcome.status,
             last_lines: std::mem::take(&mut observed.lines).into(),
-            replay,
+            replay: command.replay_line(),
         },
     })
 }

@@ -125,10 +125,7 @@ pub enum ReleaseError {
         found: String,
     },
     /// The release is too old.
-    #[error(
-        "{url} expired on {valid_until}: its mirror is out of date, or this machine's clock is wrong; for a snapshot \
-         of an archive, have the expiry ignored"
-    )]
+    #[error("{url} expired on {valid_until}: its mirror is out of date, or this machine's clock is wrong")]
     Expired {
         /// Where the release file is.
         url: String,

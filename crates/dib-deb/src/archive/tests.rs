@@ -128,8 +128,7 @@ fn an_expired_release_is_refused_unless_expiry_is_ignored() {
     archive.serve_release("Valid-Until: Sat, 17 May 2025 09:05:52 UTC\n", &files);
     let text = failure(&archive, fetch(&archive));
     assert!(
-        text.starts_with("BASE/dists/x/InRelease expired on 2025-05-17T09:05:52Z")
-            && text.contains("ignored"),
+        text.starts_with("BASE/dists/x/InRelease expired on 2025-05-17T09:05:52Z"),
         "{text}"
     );
     let snapshot = SuiteSource {

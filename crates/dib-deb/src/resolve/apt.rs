@@ -45,12 +45,11 @@ impl<'a> Asking<'a> {
             .write(&path(STATUS), status_of(there).as_bytes(), 0o644)?;
         let command = self.command(stage);
         let mut lines = Vec::new();
-        run_in_target(place.target, &command, &mut |stream, line| {
-            if stream == Stream::Stdout && line.starts_with('\'') {
-                lines.push(line.to_owned());
-            } else {
-                place.progress.line(line);
-            }
+        run_in_target(place.target, &command, &mut |stream, line| match stream {
+            // The rest is of use only when apt fails, and is part of the error then.
+            Stream::Stdout if line.starts_with('\'') => lines.push(line.to_owned()),
+            Stream::Stdout => {}
+            Stream::Stderr => place.progress.line(line),
         })
         .and_then(|outcome| outcome.require_success(&command))
         .map_err(|source| ResolveError::Apt {
@@ -89,7 +88,8 @@ impl<'a> Asking<'a> {
             "APT::Get::Print-URIs=true",
             "APT::Get::Assume-Yes=true",
         ];
-        let mut argv = vec!["apt-get".to_owned(), "--quiet=2".to_owned()];
+        // Any quieter, it would not say which packages don't fit.
+        let mut argv = vec!["apt-get".to_owned(), "--quiet=1".to_owned()];
         argv.extend(
             options
                 .iter()
