@@ -1,6 +1,7 @@
 //! Errors as the user meets them: what is wrong, why, what to do about it, and the exit code.
 
 mod causes;
+mod packages;
 
 use std::error::Error;
 use std::fmt::{self, Write as _};

@@ -9,7 +9,7 @@ use dib_image::{Ext4Error, ImageError, OutputError, ToolError};
 use dib_script::ElementsPathError;
 use dib_sys::sandbox::SandboxError;
 
-use super::{CliError, ErrorKind};
+use super::{CliError, ErrorKind, packages};
 
 impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
@@ -114,61 +114,28 @@ fn hook_kind(error: &HookError) -> (ErrorKind, Option<String>) {
     }
 }
 
-/// Looks for what is known of the causes of another crate's error.
+/// Looks for what is known of another crate's error and of its causes. The outermost advice counts, for it knows most of
+/// what was wanted.
 fn foreign_kind(error: &(dyn Error + 'static)) -> (ErrorKind, Option<String>) {
     let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = as_error::<CacheError>(error) {
+    let mut advice = None;
+    let mut kind = None;
+    while let Some(error) = cause.filter(|_| kind.is_none()) {
+        let (known, hint) = if let Some(error) = as_error::<CacheError>(error) {
             let (kind, hint) = cache_kind(error);
-            return (kind, hint.map(str::to_owned));
-        }
-        if let Some(kind) = packages_kind(error) {
-            return (kind, None);
-        }
+            (Some(kind), hint)
+        } else {
+            packages::meaning(error)
+        };
+        kind = known;
+        advice = advice.or(hint);
         cause = error.source();
     }
-    (ErrorKind::Build, None)
-}
-
-/// Returns the kind of an error of `dib-deb` that is not known by its causes.
-fn packages_kind(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
-    use dib_deb::{
-        ArchiveError, BootstrapError, KeysError, ReleaseError, ResolveError, SourcesError, UnpackError,
-    };
-
-    let of_release = |error: &ReleaseError| match error {
-        ReleaseError::Fetch { .. } => None,
-        ReleaseError::NoRelease { .. } => Some(ErrorKind::MissingInput),
-        ReleaseError::Flat { .. } | ReleaseError::Name { .. } => Some(ErrorKind::Configuration),
-        _ => Some(ErrorKind::BadData),
-    };
-    if let Some(error) = as_error::<ArchiveError>(error) {
-        return match error {
-            ArchiveError::Release(error) => of_release(error),
-            ArchiveError::Fetch { .. } => None,
-            ArchiveError::NoComponent { .. } | ArchiveError::NoArchitecture { .. } => {
-                Some(ErrorKind::Configuration)
-            }
-            _ => Some(ErrorKind::BadData),
-        };
-    }
-    if let Some(error) = as_error::<ReleaseError>(error) {
-        return of_release(error);
-    }
-    let is_configuration = as_error::<BootstrapError>(error).is_some()
-        || as_error::<SourcesError>(error).is_some()
-        || as_error::<KeysError>(error).is_some()
-        || matches!(as_error(error), Some(ResolveError::NoPackage { .. }));
-    if is_configuration {
-        return Some(ErrorKind::Configuration);
-    }
-    // What the kernel refused is no fault of the package.
-    let is_damaged = as_error::<UnpackError>(error).is_some() && kernel_error(error).is_none();
-    is_damaged.then_some(ErrorKind::BadData)
+    (kind.unwrap_or(ErrorKind::Build), advice.map(str::to_owned))
 }
 
 /// Returns the error as what it is, in a box or not: errors that carry a large one often box it.
-fn as_error<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
+pub(super) fn as_error<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
     error
         .downcast_ref::<E>()
         .or_else(|| error.downcast_ref::<Box<E>>().map(AsRef::as_ref))
@@ -177,6 +144,8 @@ fn as_error<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<
 fn cache_kind(error: &CacheError) -> (ErrorKind, Option<&'static str>) {
     const ONLINE: &str = "leave out --offline and unset DIB_OFFLINE for one build, which fills the cache";
     const UPDATED: &str = "a mirror that is being updated is consistent again after a while";
+    const PATIENCE: &str =
+        "DIB_DOWNLOAD_TIMEOUT and DIB_DOWNLOAD_RETRIES tell for how many seconds and how often to try";
     match error {
         CacheError::Disk { .. } => (ErrorKind::InputOutput, None),
         CacheError::InvalidUrl { .. } | CacheError::NameClash { .. } => (ErrorKind::Configuration, None),
@@ -198,6 +167,7 @@ fn cache_kind(error: &CacheError) -> (ErrorKind, Option<&'static str>) {
         CacheError::Mismatch { .. } | CacheError::NotListed { .. } => (ErrorKind::BadData, Some(UPDATED)),
         // The server knows the request and refuses it; the cache tries again what may pass.
         CacheError::Status { status, .. } if status.starts_with('4') => (ErrorKind::MissingInput, None),
+        CacheError::GaveUp { .. } => (ErrorKind::TryAgain, Some(PATIENCE)),
         _ => (ErrorKind::TryAgain, None),
     }
 }
@@ -216,7 +186,7 @@ fn with_full_disk(error: CliError) -> CliError {
 }
 
 /// Returns what the kernel said, where that is at the end of it all.
-fn kernel_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
+pub(super) fn kernel_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(io_error) = error.downcast_ref::<io::Error>()
