@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build_image;
 use crate::host_archive;
@@ -32,13 +32,19 @@ pub(crate) struct BadMirrors {
     /// Show what each build says, also when it is right.
     #[arg(long)]
     show: bool,
+    /// Build with this program [default: a newly built `dib`].
+    #[arg(long, value_name = "FILE")]
+    dib: Option<Utf8PathBuf>,
 }
 
 /// Runs the command.
 pub(crate) fn bad_mirrors(options: &BadMirrors) -> Result<(), TaskError> {
     needs::meet(&[needs::of_build(false), vec![needs::UBUNTU_ARCHIVE]].concat())?;
     let workspace = Workspace::load()?;
-    let dib = build_image::build_dib(&workspace)?;
+    let dib = match &options.dib {
+        Some(dib) => dib.clone(),
+        None => build_image::build_dib(&workspace)?,
+    };
     build_all(&workspace, &dib, options)
 }
 
@@ -47,6 +53,7 @@ pub(crate) fn build_from_all(workspace: &Workspace, dib: &Utf8Path) -> Result<()
     let options = BadMirrors {
         only: String::new(),
         show: false,
+        dib: None,
     };
     build_all(workspace, dib, &options)
 }
