@@ -7,7 +7,7 @@
 //!
 //! In reading order:
 //! - [`sources`]: which archives;
-//! - [`extra_arguments`]: what callers tell debootstrap;
+//! - [`extra_arguments`]: what callers tell debootstrap and mmdebstrap;
 //! - [`bootstrap`]: `08-debootstrap` unpacks, `75-debian-minimal-baseinstall` configures;
 //! - [`networking`], [`locale`], [`cloud_opinions`]: the phase `install`.
 
@@ -67,6 +67,26 @@ pub fn debootstrap() -> Element {
         .variable(Variable::new(
             "DIB_DEBOOTSTRAP_EXTRA_ARGS",
             "options of debootstrap: --keyring=FILE and --include=PACKAGE,… mean something here",
+        ))
+        .variable(Variable::new(
+            "DIB_MMDEBSTRAP_EXTRA_ARGS",
+            "options of mmdebstrap: the same mean something here",
+        ))
+        .variable(Variable::new(
+            "DIB_DEBIAN_DEBOOTSTRAP_SCRIPT",
+            "a script of debootstrap; refused, since none is run here",
+        ))
+        .variable(Variable::new(
+            "DIB_DEBIAN_USE_DEBOOTSTRAP_CACHE",
+            "means nothing here: packages are kept in the image cache, and DIB_OFFLINE takes them as they are",
+        ))
+        .variable(Variable::new(
+            "DIB_DEBOOTSTRAP_CACHE",
+            "means nothing here: packages are kept in the image cache anyway",
+        ))
+        .variable(Variable::new(
+            "DIB_ARM_KERNEL",
+            "means nothing here, nor to upstream's hooks: -p linux-image-NAME installs another kernel",
         ))
         .variable(Variable::new(
             "DIB_APT_CHECK_VALID_UNTIL",
@@ -159,6 +179,13 @@ pub fn debian() -> Element {
             "DIB_DEBIAN_CLOUD_INIT_HELPER",
             "anything: the image has a user debian who may do all by sudo",
         ))
+        .variable(
+            Variable::new(
+                "DIB_DEBIAN_ALT_INIT_PACKAGE",
+                "the package of the image's init; sysvinit: it stays as it is, and the package sysvinit may be installed",
+            )
+            .default("systemd-sysv"),
+        )
         .hook(
             Phase::Install,
             "10-cloud-opinions",

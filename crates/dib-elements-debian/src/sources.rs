@@ -80,7 +80,7 @@ impl Wanted {
     pub fn of(ctx: &HookContext<'_>) -> Result<Self, HookError> {
         let value = |name: &str| ctx.variable(name).map(str::to_owned);
         let distribution = ctx.required("DISTRO_NAME")?.to_owned();
-        let extra = ExtraArguments::parse(ctx.variable("DIB_DEBOOTSTRAP_EXTRA_ARGS").unwrap_or_default())?;
+        let extra = ExtraArguments::of(ctx)?;
         let own_mirror = match &*distribution {
             "debian" => value("DIB_DEBIAN_DISTRIBUTION_MIRROR"),
             _ => None,

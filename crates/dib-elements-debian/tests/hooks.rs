@@ -159,6 +159,32 @@ mod cloud_opinions {
     }
 
     #[test]
+    fn has_another_init_where_one_is_wanted() {
+        let record = |init| {
+            let fixture = debian().variable("DIB_DEBIAN_ALT_INIT_PACKAGE", init);
+            fixture.record(Phase::Install, "10-cloud-opinions")
+        };
+        insta::assert_snapshot!(record("sysvinit"), @"");
+        insta::assert_snapshot!(record("sysvinit-core orphan-sysvinit-scripts"), @r#"
+        journal
+          run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef install sysvinit-core orphan-sysvinit-scripts (exited with status 0)
+          create directory /etc/apt/preferences.d
+          write /etc/apt/preferences.d/sysvinit 0644 (50 bytes)
+        target
+          + /etc/apt/ 0755
+          + /etc/apt/preferences.d/ 0755
+          + /etc/apt/preferences.d/sysvinit 0644
+            | Package: sysvinit
+            | Pin: origin ""
+            | Pin-Priority: -1
+        "#);
+        insta::assert_snapshot!(record("--yes"), @r#"
+        error
+          the variable DIB_DEBIAN_ALT_INIT_PACKAGE is "--yes": names of packages are needed
+        "#);
+    }
+
+    #[test]
     fn makes_a_user_where_one_is_wanted() {
         let fixture = debian().variable("DIB_DEBIAN_CLOUD_INIT_HELPER", "1");
         insta::assert_snapshot!(fixture.record(Phase::Install, "10-cloud-opinions"), @r#"
@@ -203,6 +229,33 @@ mod bootstrap {
           the variable DIB_DISTRIBUTION_MIRROR is not set
           hint: this host has no apt source for the packages of another: set DIB_DISTRIBUTION_MIRROR to the URL of a mirror
         ");
+    }
+
+    #[test]
+    fn says_what_it_does_without() {
+        let fixture = debian()
+            .variable("DISTRO_NAME", "another")
+            .variable("DIB_DEBIAN_USE_DEBOOTSTRAP_CACHE", "1")
+            .variable("DIB_ARM_KERNEL", "mx5");
+        insta::assert_snapshot!(fixture.record(Phase::Root, "08-debootstrap"), @"
+        journal
+          nothing to do: DIB_DEBIAN_USE_DEBOOTSTRAP_CACHE changes nothing: packages are kept in the image cache, and DIB_OFFLINE takes them as they are
+          nothing to do: DIB_ARM_KERNEL changes nothing: -p linux-image-NAME installs another kernel
+        error
+          the variable DIB_DISTRIBUTION_MIRROR is not set
+          hint: this host has no apt source for the packages of another: set DIB_DISTRIBUTION_MIRROR to the URL of a mirror
+        ");
+        let fixture = debian().variable("DIB_MMDEBSTRAP_EXTRA_ARGS", "--aptopt=x");
+        insta::assert_snapshot!(fixture.record(Phase::Root, "08-debootstrap"), @r#"
+        error
+          the variable DIB_MMDEBSTRAP_EXTRA_ARGS is "--aptopt=x": only --keyring, --include, --variant=minbase, --merged-usr, --force-check-gpg and --verbose are understood
+        "#);
+        let fixture = debian().variable("DIB_DEBIAN_DEBOOTSTRAP_SCRIPT", "/scripts/sid");
+        insta::assert_snapshot!(fixture.record(Phase::Root, "08-debootstrap"), @r#"
+        error
+          the variable DIB_DEBIAN_DEBOOTSTRAP_SCRIPT is "/scripts/sid": no script of debootstrap is run here
+          hint: the base system is what the archive calls essential or required: unset it, and have an element do the rest
+        "#);
     }
 
     #[test]
