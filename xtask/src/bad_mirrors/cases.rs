@@ -10,10 +10,14 @@ use crate::ubuntu_archive::RELEASE;
 
 /// A package of those without which no script runs.
 const BASIC: &str = "base-passwd";
-/// What every system calls a date that is past.
+/// A date as archives write it.
 const PAST: &str = "Sat, 01 Jan 2000 00:00:00 UTC";
+/// What names a better mirror.
+const OTHER_MIRROR: &str = "DIB_DISTRIBUTION_MIRROR";
+/// What gives a mirror more time.
+const PATIENCE: &str = "DIB_DOWNLOAD_TIMEOUT";
 /// A build that waits for nothing longer than it must.
-const IMPATIENT: [(&str, &str); 2] = [("DIB_DOWNLOAD_TIMEOUT", "1"), ("DIB_DOWNLOAD_RETRIES", "1")];
+const IMPATIENT: [(&str, &str); 2] = [(PATIENCE, "1"), ("DIB_DOWNLOAD_RETRIES", "1")];
 
 /// A build and how it has to end.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ impl Case {
             expected: Expected {
                 code,
                 says: says.iter().map(|&text| text.to_owned()).collect(),
+                prints: Vec::new(),
             },
         }
     }
@@ -54,6 +59,12 @@ impl Case {
         if let Some(planned) = self.faults.last_mut() {
             planned.once = true;
         }
+        self
+    }
+
+    /// What the build prints, beside its message.
+    fn prints(mut self, texts: &[&'static str]) -> Self {
+        self.expected.prints = texts.to_vec();
         self
     }
 
@@ -88,13 +99,19 @@ fn of_releases(archive: &FaultyArchive) -> Result<Vec<Case>, TaskError> {
         Case::new(
             "an expired release",
             65,
-            &[&url, "expired", "2000-01-01", "DIB_APT_CHECK_VALID_UNTIL=0"],
+            &[
+                &url,
+                "expired",
+                "2000-01-01",
+                OTHER_MIRROR,
+                "DIB_APT_CHECK_VALID_UNTIL=0",
+            ],
         )
         .fault(&in_release, Fault::Other(expired)),
         Case::new(
             "a release without a signature",
             65,
-            &[&archive.url_of(&in_suite("Release")), "not signed"],
+            &[&archive.url_of(&in_suite("Release")), "not signed", OTHER_MIRROR],
         )
         .fault(&in_release, Fault::Absent)
         .fault(&signature, Fault::Absent),
@@ -104,8 +121,12 @@ fn of_releases(archive: &FaultyArchive) -> Result<Vec<Case>, TaskError> {
             &[&url, RELEASE, "DIB_APT_KEYRING"],
         )
         .fault(&in_release, Fault::Other(by_stranger)),
-        Case::new("a release with a changed byte", 65, &[&url, RELEASE])
-            .fault(&in_release, Fault::Other(archive.damaged(&in_release)?)),
+        Case::new(
+            "a release with a changed byte",
+            65,
+            &[&url, RELEASE, OTHER_MIRROR],
+        )
+        .fault(&in_release, Fault::Other(archive.damaged(&in_release)?)),
     ])
 }
 
@@ -113,18 +134,22 @@ fn of_files(archive: &FaultyArchive) -> Result<Vec<Case>, TaskError> {
     let (index, package) = (archive.index()?, archive.package(BASIC)?);
     let (index_url, package_url) = (archive.url_of(&index), archive.url_of(&package));
     Ok(vec![
-        Case::new("an index with a changed byte", 65, &[&index_url, "sum", "hint: "])
-            .fault(&index, Fault::Other(archive.damaged(&index)?)),
+        Case::new(
+            "an index with a changed byte",
+            65,
+            &[&index_url, "sum", OTHER_MIRROR],
+        )
+        .fault(&index, Fault::Other(archive.damaged(&index)?)),
         Case::new(
             "a package with a changed byte",
             65,
-            &[BASIC, &package_url, "sum", "hint: "],
+            &[BASIC, &package_url, "sum", OTHER_MIRROR],
         )
         .fault(&package, Fault::Other(archive.damaged(&package)?)),
         Case::new(
             "a package that is not there",
             66,
-            &[BASIC, &package_url, "404", "hint: "],
+            &[BASIC, &package_url, "404", OTHER_MIRROR],
         )
         .fault(&package, Fault::Absent),
     ])
@@ -141,14 +166,14 @@ fn of_connections(archive: &FaultyArchive) -> Result<Vec<Case>, TaskError> {
         Case::new(
             "a server that never answers",
             75,
-            &[&release_url, "2 tries", "DIB_DOWNLOAD_TIMEOUT"],
+            &[&release_url, "2 tries", PATIENCE],
         )
         .fault(&in_release, Fault::Silent)
         .variables(&IMPATIENT),
         Case::new(
             "a connection that is always cut",
             75,
-            &[BASIC, &package_url, "2 tries"],
+            &[BASIC, &package_url, "2 tries", PATIENCE],
         )
         .fault(&package, Fault::Cut(100))
         .variables(&IMPATIENT),
@@ -164,21 +189,35 @@ fn of_connections(archive: &FaultyArchive) -> Result<Vec<Case>, TaskError> {
 }
 
 fn of_packages() -> Vec<Case> {
+    // What a person would look at in the shell that the message speaks of.
+    const SHELL: [(&str, &str); 2] = [
+        ("break", "after-error"),
+        ("break_cmd", "chroot \"$TARGET_ROOT\" dpkg --audit"),
+    ];
+    let in_shell = "break=after-error";
     vec![
-        Case::new("an unknown package", 78, &["dib-test-nobody", RELEASE]).packages(&["dib-test-nobody"]),
-        Case::new("a dependency that nobody has", 78, &[LONELY, MISSING, "Depends"]).packages(&[LONELY]),
-        Case::new("packages in conflict", 78, &[JEALOUS, RIVAL, "Conflicts"]).packages(&[JEALOUS, RIVAL]),
         Case::new(
-            "a preinst that fails",
-            1,
-            &[UNWILLING, LAST_WORDS, "break=after-error"],
+            "an unknown package",
+            78,
+            &["dib-test-nobody", RELEASE, "dib plan"],
         )
-        .packages(&[UNWILLING]),
+        .packages(&["dib-test-nobody"]),
         Case::new(
-            "a postinst that fails",
-            1,
-            &[UNFINISHED, LAST_WORDS, "break=after-error"],
+            "a dependency that nobody has",
+            78,
+            &[LONELY, MISSING, "Depends", "dib plan"],
         )
-        .packages(&[UNFINISHED]),
+        .packages(&[LONELY]),
+        Case::new(
+            "packages in conflict",
+            78,
+            &[JEALOUS, RIVAL, "Conflicts", "dib plan"],
+        )
+        .packages(&[JEALOUS, RIVAL]),
+        Case::new("a preinst that fails", 1, &[UNWILLING, LAST_WORDS, in_shell]).packages(&[UNWILLING]),
+        Case::new("a postinst that fails", 1, &[UNFINISHED, LAST_WORDS, in_shell])
+            .packages(&[UNFINISHED])
+            .variables(&SHELL)
+            .prints(&["only half configured"]),
     ]
 }

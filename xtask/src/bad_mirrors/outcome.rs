@@ -12,6 +12,8 @@ pub(super) struct Expected {
     pub(super) code: i32,
     /// What the message has in it.
     pub(super) says: Vec<String>,
+    /// What was printed before the message.
+    pub(super) prints: Vec<&'static str>,
 }
 
 /// How a build ended.
@@ -19,6 +21,7 @@ pub(super) struct Expected {
 pub(super) struct Outcome {
     /// `None` when a signal ended it.
     pub(super) code: Option<i32>,
+    printed: String,
     said: String,
 }
 
@@ -37,6 +40,7 @@ pub(super) fn of(command: &mut Command) -> Result<Outcome, TaskError> {
         .map_err(TaskError::file("run", "dib"))?;
     Ok(Outcome {
         code: output.status.code(),
+        printed: String::from_utf8_lossy(&output.stdout).into_owned(),
         said: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
 }
@@ -66,6 +70,13 @@ impl Outcome {
                 .filter(|text| !error.contains(*text))
                 .map(|text| format!("its message does not say {text:?}")),
         );
+        complaints.extend(
+            expected
+                .prints
+                .iter()
+                .filter(|text| !self.printed.contains(*text) && !self.said.contains(*text))
+                .map(|text| format!("it does not print {text:?}")),
+        );
         if !complaints.is_empty() {
             let said = if error.is_empty() { &self.said } else { error };
             complaints.push(format!("what it says:\n{said}"));
@@ -94,6 +105,7 @@ mod tests {
     fn outcome(code: i32, said: &str) -> Outcome {
         Outcome {
             code: Some(code),
+            printed: "a shell\n".to_owned(),
             said: said.to_owned(),
         }
     }
@@ -111,6 +123,7 @@ mod tests {
         let expected = Expected {
             code: 65,
             says: vec!["expired".to_owned()],
+            prints: vec!["a shell"],
         };
         assert!(
             outcome(65, "error: it expired\n")
