@@ -3,4 +3,5 @@
 
 mod cache_ubuntu_tarball;
 mod kernels;
+mod published_images;
 mod ubuntu_common;
