@@ -194,7 +194,7 @@ fn configure_beside_initramfs(
     deferred.remove(&expected.without(&late))?;
     // What came after the images were made (modules that a kernel's other hooks built, packages that need a kernel) belongs
     // into them, too.
-    let outdated = late.updates() || inputs != deferred.inputs(kernels)?;
+    let outdated = late.updates() || !deferred.inputs(kernels)?.is_subset(&inputs);
     if outdated && !expected.is_empty() {
         place
             .progress

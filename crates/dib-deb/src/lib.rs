@@ -62,7 +62,7 @@ pub use package::{ArchiveLocation, MultiArch, PackageError, PackageRecord};
 pub use progress::{Progress, Quiet};
 pub use relation::{Alternatives, Comparison, Relation, RelationError};
 pub use release::{Expiry, ListedFile, Release, ReleaseError, VerifiedRelease, fetch_release};
-pub use resolve::{Recommends, Resolution, ResolveError, Stage, mark_automatic, resolve};
+pub use resolve::{Recommends, Resolution, ResolveError, Stage, check_names, mark_automatic, resolve};
 pub use sbom::{SbomError, SbomSubject, spdx_document};
 pub use sources::{HostRelease, SignedBy, Source, SourceError, SourcesError};
 pub use transaction::{Ahead, Outcome, Place, Transaction, TransactionError, noninteractive_environment};

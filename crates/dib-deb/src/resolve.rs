@@ -82,6 +82,15 @@ pub enum ResolveError {
     },
 }
 
+/// Checks that a source knows each name, so that a misspelt one is told before anything is downloaded.
+///
+/// # Errors
+/// When no source has a name.
+pub fn check_names(archive: &Archive, stages: &[Stage<'_>]) -> Result<(), ResolveError> {
+    let mut names = stages.iter().flat_map(|stage| stage.names);
+    names.try_for_each(|name| names::check(archive, name))
+}
+
 /// Asks apt in the target what the names of the stages come to in a system that holds the packages of `bootstrap`.
 ///
 /// apt sees the lists and sources that the target has. For each stage its status says that all packages of the stages
@@ -96,9 +105,7 @@ pub fn resolve(
     bootstrap: &[PackageRecord],
     stages: &[Stage<'_>],
 ) -> Result<Resolution, ResolveError> {
-    for name in stages.iter().flat_map(|stage| stage.names) {
-        names::check(archive, name)?;
-    }
+    check_names(archive, stages)?;
     let mut packages = bootstrap.to_vec();
     let asking = Asking::begin(place, archive)?;
     let decided = stages

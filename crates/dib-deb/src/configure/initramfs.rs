@@ -154,10 +154,10 @@ impl<'a> Deferred<'a> {
     }
 
     /// Returns what the images of these kernels are made of, by its times and sizes: hooks, configuration and modules.
-    /// That is enough to tell whether something came after they were made.
-    pub(super) fn inputs(&self, versions: &[String]) -> Result<Vec<(String, i64, u64)>, TargetError> {
+    /// That is enough to tell whether something came after they were made; a kernel's script removes a mark of its own.
+    pub(super) fn inputs(&self, versions: &[String]) -> Result<BTreeSet<(String, i64, u64)>, TargetError> {
         let target = self.place.target;
-        let mut found = Vec::new();
+        let mut found = BTreeSet::new();
         let modules = versions.iter().map(|version| format!("{MODULES}/{version}"));
         for directory in INPUTS
             .iter()
@@ -168,7 +168,7 @@ impl<'a> Deferred<'a> {
             match target.metadata(&directory)? {
                 None => continue,
                 Some(metadata) if metadata.kind != FileKind::Directory => {
-                    found.push((directory.to_string(), metadata.mtime, metadata.size));
+                    found.insert((directory.to_string(), metadata.mtime, metadata.size));
                     continue;
                 }
                 Some(_) => {}
@@ -178,7 +178,7 @@ impl<'a> Deferred<'a> {
                 let is_index = entry.parent().as_ref() == Some(&directory)
                     && entry.file_name().is_some_and(|name| name.starts_with("modules."));
                 if metadata.kind != FileKind::Directory && !is_index {
-                    found.push((entry.to_string(), metadata.mtime, metadata.size));
+                    found.insert((entry.to_string(), metadata.mtime, metadata.size));
                 }
                 WalkStep::Descend
             })?;

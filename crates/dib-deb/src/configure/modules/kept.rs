@@ -29,7 +29,9 @@ const CONFIGURATION: [&str; 4] = [
 
 /// Returns the digest of all that the index of a directory of modules depends on.
 pub(super) fn key(target: &TargetRoot, modules: &TargetPath) -> Result<Sha256, TargetError> {
-    let mut inputs = digests(target, files(target, modules)?)?;
+    let mut all = files(target, modules)?;
+    all.retain(|path| path.parent().as_ref() != Some(modules) || !path.file_name().is_some_and(is_made));
+    let mut inputs = digests(target, all)?;
     let mut others: Vec<TargetPath> = PROGRAMS.iter().map(|name| path(name)).collect();
     for directory in CONFIGURATION {
         others.extend(files(target, &path(directory))?);
@@ -71,9 +73,7 @@ pub(super) fn keep(cache: &Cache, key: &Sha256, target: &TargetRoot, modules: &T
     for name in target.list(modules).map_err(io::Error::other)? {
         let path = modules.join(&name).map_err(io::Error::other)?;
         let metadata = target.metadata(&path).map_err(io::Error::other)?;
-        // Lists that a kernel's package ships are no part of the index, and are there in any case.
-        let is_made = name.starts_with("modules.") && !SHIPPED.contains(&name.as_str());
-        if is_made && metadata.is_some_and(|metadata| metadata.kind == FileKind::Regular) {
+        if is_made(&name) && metadata.is_some_and(|metadata| metadata.kind == FileKind::Regular) {
             let bytes = target.read(&path).map_err(io::Error::other)?;
             contents.extend(format!("{name} {}\n", bytes.len()).bytes());
             contents.extend(bytes);
@@ -81,6 +81,11 @@ pub(super) fn keep(cache: &Cache, key: &Sha256, target: &TargetRoot, modules: &T
     }
     let file = [format!("{}\n", digest_of(key, &contents)).as_bytes(), &contents].concat();
     kept_files::write(&directory(cache), &key.to_string(), &file, KEPT)
+}
+
+/// Returns whether depmod makes the file of that name: lists that come with a kernel are no part of the index.
+fn is_made(name: &str) -> bool {
+    name.starts_with("modules.") && !SHIPPED.contains(&name)
 }
 
 /// The lists that come with a kernel.
@@ -243,12 +248,12 @@ mod tests {
         assert!(!take(&world.cache, &key, &world.target, &modules()).unwrap());
         world.write("/usr/lib/modules/6.1/modules.dep", "a dep\n");
         world.write("/usr/lib/modules/6.1/modules.dep.bin", "\0\n");
+        assert_eq!(world.key(), key, "the index is no part of it");
         keep(&world.cache, &key, &world.target, &modules()).unwrap();
         for name in ["modules.dep", "modules.dep.bin"] {
             let file = modules().join(name).unwrap();
             world.target.remove_file(&file).unwrap();
         }
-        assert_eq!(world.key(), key, "the same without the index");
         assert!(take(&world.cache, &key, &world.target, &modules()).unwrap());
         let read = |name: &str| world.target.read(&modules().join(name).unwrap()).unwrap();
         assert_eq!(read("modules.dep"), b"a dep\n");
