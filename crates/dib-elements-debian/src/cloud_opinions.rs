@@ -1,6 +1,7 @@
 //! `10-cloud-opinions`: what Debian's cloud images have beyond the minimal one.
 
 use dib_core::{HookContext, HookError};
+use dib_deb::current_lists;
 use dib_elements_dpkg::apt_get::change_packages;
 
 const INIT_PACKAGE: &str = "DIB_DEBIAN_ALT_INIT_PACKAGE";
@@ -47,10 +48,16 @@ pub fn cloud_opinions(ctx: &HookContext<'_>) -> Result<(), HookError> {
         change_packages(ctx, &[&["install"], &*packages].concat())?;
     }
     // The package sysvinit would take the place of systemd's init.
+    let were_current = current_lists::are_current(ctx.target())?;
     ctx.create_directory("/etc/apt/preferences.d")?;
     ctx.write(
         "/etc/apt/preferences.d/sysvinit",
         "Package: sysvinit\nPin: origin \"\"\nPin-Priority: -1\n",
         0o644,
-    )
+    )?;
+    // It prefers no other version of anything that is there.
+    if were_current {
+        current_lists::mark(ctx.target())?;
+    }
+    Ok(())
 }

@@ -159,6 +159,18 @@ mod cloud_opinions {
     }
 
     #[test]
+    fn leaves_lists_as_current_as_they_were() {
+        let mark = "/var/lib/apt/lists/dib-current";
+        let record = |fixture: Fixture| fixture.record(Phase::Install, "10-cloud-opinions").to_string();
+        // The sum of no sources and no preferences.
+        let current = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let recording = record(debian().file(mark, current));
+        assert!(recording.contains(&format!("~ {mark}")), "{recording}");
+        let recording = record(debian().file(mark, "of other sources"));
+        assert!(!recording.contains(mark), "{recording}");
+    }
+
+    #[test]
     fn has_another_init_where_one_is_wanted() {
         let record = |init| {
             let fixture = debian().variable("DIB_DEBIAN_ALT_INIT_PACKAGE", init);
