@@ -10,8 +10,8 @@ use std::thread;
 
 use dib_core::{Freshness, HookContext, HookError, PackageAction, Phase};
 use dib_deb::{
-    Ahead, Archive, Expiry, Place, Recommends, Stage, Transaction, bootstrap_set, mark_automatic,
-    noninteractive_environment, resolve,
+    Ahead, Archive, Expiry, Place, Recommends, Stage, Transaction, bootstrap_set, check_names,
+    mark_automatic, noninteractive_environment, resolve,
 };
 
 use crate::image_keyrings::write_keyrings;
@@ -53,6 +53,7 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
             recommends: Recommends::LeftOut,
         },
     ];
+    check_names(&archive, &stages).map_err(HookError::foreign)?;
     let prepare_apt = || {
         write_sources(ctx, &lists)?;
         write_keyrings(ctx, &wanted, &lists, &archive)?;
