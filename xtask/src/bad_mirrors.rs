@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::build_image;
 use crate::host_archive;
 use crate::needs;
+use crate::ordinary_user;
 use crate::progress;
 use crate::scratch_build::ScratchBuild;
 use crate::task_error::TaskError;
@@ -35,6 +36,9 @@ pub(crate) struct BadMirrors {
     /// Build with this program [default: a newly built `dib`].
     #[arg(long, value_name = "FILE")]
     dib: Option<Utf8PathBuf>,
+    /// As root: the ordinary user who builds; made when there is none of the name [default: root].
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 /// Runs the command.
@@ -54,13 +58,19 @@ pub(crate) fn build_from_all(workspace: &Workspace, dib: &Utf8Path) -> Result<()
         only: String::new(),
         show: false,
         dib: None,
+        user: None,
     };
     build_all(workspace, dib, &options)
 }
 
 fn build_all(workspace: &Workspace, dib: &Utf8Path, options: &BadMirrors) -> Result<(), TaskError> {
     let archive = FaultyArchive::make(workspace, &host_archive::of_this_host()?.arch)?;
-    let scratch = ScratchBuild::prepare(None, dib, archive.mirror())?;
+    let user = match &options.user {
+        Some(name) if needs::is_root() => Some(ordinary_user::find_or_make(name)?),
+        Some(name) => return Err(TaskError::Check(format!("only root can build as {name}"))),
+        None => None,
+    };
+    let scratch = ScratchBuild::prepare(user.as_ref(), dib, archive.mirror())?;
     let mut wrong = Vec::new();
     for case in cases::all(&archive)? {
         if !case.name.contains(&options.only) {
