@@ -4,6 +4,8 @@
 # are there already. Whatever is not plain is left to the programs.
 
 if [ $# = 3 ] && [ "$1" = -o ] && [ -e "/var/lib/dpkg/dib/initramfs-$3" ]; then
+    # A tree shows by the time of this directory that one was made, so it shall show it either way.
+    rm -f "$(mktemp "${TMPDIR:-/var/tmp}/mkinitramfs_XXXXXX")"
     exec cp "/var/lib/dpkg/dib/initramfs-$3" "$2"
 fi
 
