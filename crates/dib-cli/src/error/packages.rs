@@ -23,6 +23,10 @@ const SIGN: &str = "name another mirror by DIB_DISTRIBUTION_MIRROR, or sign this
 const SNAPSHOT: &str = "DIB_DISTRIBUTION_MIRROR names another mirror; where an old state is wanted, as a snapshot's, \
                         DIB_APT_CHECK_VALID_UNTIL=0 takes it";
 const WHO_ASKS: &str = "`dib plan` with the same arguments shows which element asks for which package";
+const MISSPELT: &str = "`dib plan` with the same arguments shows which element asks for it; DIB_DEBIAN_COMPONENTS names more \
+                        components to look in, DIB_APT_SOURCES_CONF more archives";
+const MORE_SOURCES: &str =
+    "DIB_DEBIAN_COMPONENTS names more components to look in, DIB_APT_SOURCES_CONF more archives";
 const SHELL: &str = "with break=after-error in the environment, the build stops there for a shell";
 
 /// What an error is, as far as it says so itself, and what the user can do about it; nothing for errors that are not
@@ -46,17 +50,18 @@ pub(super) fn meaning(error: &(dyn Error + 'static)) -> Meaning {
         (None, is_failure.then_some(SHELL))
     } else if let Some(error) = as_error::<ResolveError>(error) {
         match error {
-            ResolveError::NoPackage { .. }
-            | ResolveError::Apt {
+            ResolveError::NoPackage { .. } => (Some(ErrorKind::Configuration), Some(MISSPELT)),
+            ResolveError::Apt {
                 source: CommandError::Failed { .. },
                 ..
             } => (Some(ErrorKind::Configuration), Some(WHO_ASKS)),
             _ => (None, None),
         }
-    } else if as_error::<BootstrapError>(error).is_some()
-        || as_error::<SourcesError>(error).is_some()
-        || as_error::<KeysError>(error).is_some()
-    {
+    } else if as_error::<BootstrapError>(error).is_some() {
+        (Some(ErrorKind::Configuration), Some(MORE_SOURCES))
+    } else if as_error::<KeysError>(error).is_some() {
+        (Some(ErrorKind::Configuration), Some(KEYS))
+    } else if as_error::<SourcesError>(error).is_some() {
         (Some(ErrorKind::Configuration), None)
     } else {
         // What the kernel refused is no fault of the package.
@@ -204,6 +209,12 @@ mod tests {
             source: failed(),
         };
         check(apt, ErrorKind::Configuration, Some(WHO_ASKS));
+        let missing = BootstrapError::Unsatisfied {
+            package: "base-files 1".to_owned(),
+            dependency: "awk".to_owned(),
+            arch: "amd64".to_owned(),
+        };
+        check(missing, ErrorKind::Configuration, Some(MORE_SOURCES));
         let script = TransactionError::Script {
             package: "tool".to_owned(),
             source: failed(),
