@@ -52,14 +52,14 @@ impl From<SandboxError> for CliError {
 impl From<CacheError> for CliError {
     fn from(error: CacheError) -> Self {
         let (kind, hint) = cache_kind(&error);
-        with_full_disk(Self::new(kind, error).hints(hint.map(str::to_owned)))
+        with_machines_reasons(Self::new(kind, error).hints(hint.map(str::to_owned)))
     }
 }
 
 impl From<HookError> for CliError {
     fn from(error: HookError) -> Self {
         let (kind, hint) = hook_kind(&error);
-        with_full_disk(Self::new(kind, error).hints(hint))
+        with_machines_reasons(Self::new(kind, error).hints(hint))
     }
 }
 
@@ -71,7 +71,7 @@ impl From<RunError> for CliError {
             RunError::Shell { .. } => (ErrorKind::Unavailable, None),
             _ => (ErrorKind::Build, None),
         };
-        with_full_disk(Self::new(kind, error).hints(hint))
+        with_machines_reasons(Self::new(kind, error).hints(hint))
     }
 }
 
@@ -89,7 +89,7 @@ impl From<ImageError> for CliError {
             }
             _ => ErrorKind::InputOutput,
         };
-        with_full_disk(Self::new(kind, error))
+        with_machines_reasons(Self::new(kind, error))
     }
 }
 
@@ -172,17 +172,22 @@ fn cache_kind(error: &CacheError) -> (ErrorKind, Option<&'static str>) {
     }
 }
 
-/// Says so when the cause of it all is a full disk.
-fn with_full_disk(error: CliError) -> CliError {
-    if kernel_error(error.source.as_ref()).is_some_and(|kernel| kernel.kind() == io::ErrorKind::StorageFull) {
-        let hint = "the file system is full; -o names another place for the image, TMP_DIR one to build in, DIB_IMAGE_CACHE one for the cache";
-        return CliError {
-            kind: ErrorKind::InputOutput,
-            ..error
-        }
-        .hint(hint);
-    }
-    error
+/// Says so when the cause of it all is the machine's: a full disk, or programs of another architecture.
+fn with_machines_reasons(error: CliError) -> CliError {
+    let kernel = kernel_error(error.source.as_ref());
+    let is = |kind| kernel.is_some_and(|kernel| kernel.kind() == kind);
+    let (kind, hint) = if is(io::ErrorKind::StorageFull) {
+        let hint = "the file system is full; -o names another place for the image, TMP_DIR one to build in, \
+                    DIB_IMAGE_CACHE one for the cache";
+        (ErrorKind::InputOutput, hint)
+    } else if kernel.and_then(io::Error::raw_os_error) == Some(nix::libc::ENOEXEC) {
+        let hint =
+            "this machine can't run programs of that architecture: sudo apt-get install qemu-user-static";
+        (ErrorKind::Unavailable, hint)
+    } else {
+        return error;
+    };
+    CliError { kind, ..error }.hint(hint)
 }
 
 /// Returns what the kernel said, where that is at the end of it all.
@@ -292,6 +297,18 @@ mod tests {
         });
         assert_eq!(error.kind(), ErrorKind::InputOutput);
         assert!(error.render().contains("TMP_DIR"), "{}", error.render());
+    }
+
+    #[test]
+    fn programs_of_another_architecture_are_named() {
+        let source = io::Error::from_raw_os_error(nix::libc::ENOEXEC);
+        let error = CliError::from(HookError::Host {
+            action: "start",
+            path: "/bin/sh".to_owned(),
+            source,
+        });
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.render().contains("qemu-user-static"), "{}", error.render());
     }
 
     #[test]
