@@ -43,7 +43,13 @@ pub(crate) struct BadMirrors {
 
 /// Runs the command.
 pub(crate) fn bad_mirrors(options: &BadMirrors) -> Result<(), TaskError> {
-    needs::meet(&[needs::of_build(false), vec![needs::UBUNTU_ARCHIVE]].concat())?;
+    needs::meet(
+        &[
+            needs::of_build(false),
+            vec![needs::PUBLISHING, needs::UBUNTU_ARCHIVE],
+        ]
+        .concat(),
+    )?;
     let workspace = Workspace::load()?;
     let dib = match &options.dib {
         Some(dib) => dib.clone(),

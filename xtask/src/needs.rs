@@ -40,12 +40,8 @@ pub(crate) const ORDINARY_USER: &[Need] = &[
     },
 ];
 
-/// What making the local mirror calls.
-pub(crate) const MIRROR: &[Need] = &[
-    Need {
-        program: "mmdebstrap",
-        package: "mmdebstrap",
-    },
+/// What compressing and signing calls, for whoever publishes something.
+pub(crate) const PUBLISHING: &[Need] = &[
     Need {
         program: "gpg",
         package: "gpg",
@@ -57,10 +53,6 @@ pub(crate) const MIRROR: &[Need] = &[
     Need {
         program: "gpgconf",
         package: "gpgconf",
-    },
-    Need {
-        program: "mksquashfs",
-        package: "squashfs-tools",
     },
     Need {
         program: "xz",
@@ -68,29 +60,23 @@ pub(crate) const MIRROR: &[Need] = &[
     },
 ];
 
-/// What making an archive in Ubuntu's layout calls.
-pub(crate) const UBUNTU_ARCHIVE: &[Need] = &[
+/// What making the local mirror calls besides.
+pub(crate) const MIRROR: &[Need] = &[
     Need {
-        program: "apt-ftparchive",
-        package: "apt-utils",
+        program: "mmdebstrap",
+        package: "mmdebstrap",
     },
     Need {
-        program: "gpg",
-        package: "gpg",
-    },
-    Need {
-        program: "gpg-agent",
-        package: "gpg-agent",
-    },
-    Need {
-        program: "gpgconf",
-        package: "gpgconf",
-    },
-    Need {
-        program: "xz",
-        package: "xz-utils",
+        program: "mksquashfs",
+        package: "squashfs-tools",
     },
 ];
+
+/// What making an archive in Ubuntu's layout calls besides.
+pub(crate) const UBUNTU_ARCHIVE: &[Need] = &[Need {
+    program: "apt-ftparchive",
+    package: "apt-utils",
+}];
 
 /// What the tools that bootstrap a Debian are, beside ours.
 pub(crate) const BOOTSTRAP: &[Need] = &[
@@ -191,9 +177,9 @@ pub(crate) fn of_tests() -> Vec<&'static [Need]> {
 /// The groups of making a mirror by the current user: mmdebstrap maps users by itself when it is not root.
 pub(crate) fn of_mirror() -> Vec<&'static [Need]> {
     if is_root() {
-        vec![MIRROR]
+        vec![PUBLISHING, MIRROR]
     } else {
-        vec![MIRROR, ORDINARY_USER]
+        vec![PUBLISHING, MIRROR, ORDINARY_USER]
     }
 }
 

@@ -112,7 +112,7 @@ impl MakeUbuntuArchive {
 
 /// Runs the command.
 pub(crate) fn ubuntu_archive(options: &MakeUbuntuArchive) -> Result<(), TaskError> {
-    needs::meet(&[needs::UBUNTU_ARCHIVE])?;
+    needs::meet(&[needs::PUBLISHING, needs::UBUNTU_ARCHIVE])?;
     let host = host_archive::of_this_host()?;
     made_directory::make_unless_current(&options.directory, "archive", &inputs(&host), |work, new| {
         make(&host, work, new)
