@@ -17,7 +17,7 @@ const CONTROL_AT_MOST: u64 = 64 << 20;
 
 /// From this size on, in bytes, a data archive is worth more than one thread: others are unpacked beside each other. It
 /// is a few blocks of those that dpkg-deb makes.
-const LARGE: u64 = 32 << 20;
+pub(crate) const LARGE: u64 = 32 << 20;
 
 /// A `.deb` file whose control archive has been read.
 #[derive(Debug)]

@@ -11,12 +11,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use dib_cache::Sha256;
 
 use super::{Place, wave};
-use crate::deb_file::DebFile;
+use crate::deb_file::{DebFile, LARGE};
 use crate::unpack::READ_SIZE;
 use crate::{Archive, PackageRecord, bootstrap_set};
 
-/// From this size on, in bytes, a package is large.
-const LARGE: u64 = 32 << 20;
 /// How many bytes of packages are decompressed so, in all: as much lies in memory, and somewhat more.
 const AT_MOST: u64 = 512 << 20;
 /// How much is decompressed between two looks at whether it is still wanted.
