@@ -18,6 +18,8 @@ use crate::{CliError, Console, ErrorKind, Step};
 pub(crate) fn disk_spec(output: &OutputSpec) -> Result<DiskSpec, CliError> {
     let label = output
         .root_label
+        .as_deref()
+        .unwrap_or("cloudimg-rootfs")
         .parse()
         .map_err(|error: dib_image::disk_spec::InvalidLabel| {
             CliError::new(ErrorKind::Usage, error).hint("--root-label and ROOT_LABEL name the label")

@@ -1,70 +1,12 @@
 //! Elements: what an image is made of.
 
-use std::borrow::Borrow;
-use std::fmt;
-use std::str::FromStr;
+mod name;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
 
-use crate::{Hook, HookFn, HookName, PackageMap, PackageRule, Phase, ServiceMap, Variable};
+pub use name::{ElementName, InvalidElementName};
 
-/// An element's name, such as `ubuntu` or `openssh-server`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ElementName(String);
-
-/// A text that can't name an element.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no name for an element: letters, digits, \"-\", \"_\", \"+\" and \".\" make one")]
-pub struct InvalidElementName(pub String);
-
-impl ElementName {
-    /// Returns the name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-// An element is found in a map by its name as text.
-impl Borrow<str> for ElementName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ElementName {
-    type Err = InvalidElementName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidElementName> {
-        let allowed = |character: char| character.is_ascii_alphanumeric() || "-_+.".contains(character);
-        if text.is_empty() || text.starts_with(['.', '-']) || !text.chars().all(allowed) {
-            return Err(InvalidElementName(text.to_owned()));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for ElementName {
-    type Error = InvalidElementName;
-
-    fn try_from(text: String) -> Result<Self, InvalidElementName> {
-        text.parse()
-    }
-}
-
-impl From<ElementName> for String {
-    fn from(name: ElementName) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for ElementName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(&self.0)
-    }
-}
+use crate::{Arch, Hook, HookFn, HookName, PackageMap, PackageRule, Phase, ServiceMap, Variable};
 
 /// An element: plain data and hook functions.
 ///
@@ -94,8 +36,27 @@ pub struct Element {
     service_map: Option<ServiceMap>,
     variables: Vec<Variable>,
     hooks: Vec<Hook>,
+    block_devices: Vec<BlockDevice>,
+    stands_in_for: Vec<StandIn>,
+    refused_archs: Vec<(Arch, String)>,
     directory: Option<Utf8PathBuf>,
     why_unusable: Option<String>,
+}
+
+/// How an element wants the disk laid out, in the words of upstream's block-device configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockDevice {
+    /// The architecture that it is for, or `None` for those that have none of their own.
+    pub arch: Option<Arch>,
+    /// The configuration, a YAML document.
+    pub config: String,
+}
+
+/// A name for which an element comes along where nothing else provides it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StandIn {
+    pub(crate) name: ElementName,
+    pub(crate) archs: Vec<Arch>,
 }
 
 impl Element {
@@ -115,6 +76,9 @@ impl Element {
             service_map: None,
             variables: Vec::new(),
             hooks: Vec::new(),
+            block_devices: Vec::new(),
+            stands_in_for: Vec::new(),
+            refused_archs: Vec::new(),
             directory: None,
             why_unusable: None,
         }
@@ -227,6 +191,48 @@ impl Element {
         self
     }
 
+    /// Says how the disk is laid out, by a document of upstream's block-device configuration. Where several elements of a
+    /// build do, the first by name is heard.
+    #[must_use]
+    pub fn block_device(mut self, config: &str) -> Self {
+        self.block_devices.push(BlockDevice {
+            arch: None,
+            config: config.to_owned(),
+        });
+        self
+    }
+
+    /// Says how the disk of one architecture is laid out, which comes before what [`Element::block_device`] says.
+    #[must_use]
+    pub fn block_device_of_arch(mut self, arch: Arch, config: &str) -> Self {
+        self.block_devices.push(BlockDevice {
+            arch: Some(arch),
+            config: config.to_owned(),
+        });
+        self
+    }
+
+    /// Says that the element comes along, on these architectures, where another depends on `name` and nothing that was
+    /// asked for provides it.
+    ///
+    /// # Panics
+    /// When `name` is not an element's name.
+    #[must_use]
+    pub fn stands_in_for(mut self, name: &str, archs: &[Arch]) -> Self {
+        self.stands_in_for.push(StandIn {
+            name: element_name(name),
+            archs: archs.to_vec(),
+        });
+        self
+    }
+
+    /// Says that no build for that architecture can have the element; `advice` says what to do instead.
+    #[must_use]
+    pub fn refused_on(mut self, arch: Arch, advice: &str) -> Self {
+        self.refused_archs.push((arch, advice.to_owned()));
+        self
+    }
+
     /// Says that the element is a directory and no part of the program.
     #[must_use]
     pub fn of_directory(mut self, directory: &Utf8Path) -> Self {
@@ -300,6 +306,40 @@ impl Element {
     #[must_use]
     pub fn hooks(&self) -> &[Hook] {
         &self.hooks
+    }
+
+    /// Returns how it wants the disk of that architecture laid out, where it says so.
+    #[must_use]
+    pub fn block_device_for(&self, arch: Arch) -> Option<&BlockDevice> {
+        let of = |wanted| {
+            self.block_devices
+                .iter()
+                .find(move |device| device.arch == wanted)
+        };
+        of(Some(arch)).or_else(|| of(None))
+    }
+
+    /// Returns whether it comes along where nothing else provides `name`.
+    #[must_use]
+    pub fn is_stand_in_for(&self, name: &ElementName, arch: Arch) -> bool {
+        self.stands_in_for
+            .iter()
+            .any(|stand_in| stand_in.name == *name && stand_in.archs.contains(&arch))
+    }
+
+    /// Returns what to do instead where no build for that architecture can have it.
+    #[must_use]
+    pub fn refusal_on(&self, arch: Arch) -> Option<&str> {
+        self.refused_archs
+            .iter()
+            .find(|(refused, _)| *refused == arch)
+            .map(|(_, advice)| advice.as_str())
+    }
+
+    /// Keeps what makes the element that it replaces come along unasked.
+    pub(crate) fn in_place_of(mut self, replaced: &Self) -> Self {
+        self.stands_in_for.clone_from(&replaced.stands_in_for);
+        self
     }
 
     /// Returns the directory that it is, or `None` when it is a part of the program.

@@ -42,7 +42,7 @@ pub use dib_sys::FileKind;
 pub use break_points::{BreakPoint, BreakPoints};
 pub use build::Build;
 pub use context::HookContext;
-pub use element::{Element, ElementName};
+pub use element::{BlockDevice, Element, ElementName};
 pub use error::HookError;
 pub use hook::{Hook, HookFn, HookName};
 pub use journal::{Effect, Entry, Journal};
@@ -51,7 +51,9 @@ pub use observer::{HookTiming, Observer, PhaseProfile, Work, WorkUnit};
 pub use package::{Condition, PackageRule};
 pub use package_map::PackageMap;
 pub use phase::Phase;
-pub use plan::{PackageAction, Plan, PlanError, PlannedHook, PlannedPackage};
+pub use plan::{
+    PackageAction, Plan, PlanError, PlannedBlockDevice, PlannedDisk, PlannedHook, PlannedPackage,
+};
 pub use registry::{DuplicateElement, Registry};
 pub use runner::RunError;
 pub use service_map::ServiceMap;

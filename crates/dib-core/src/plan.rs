@@ -1,5 +1,6 @@
 //! The plan: everything a build will do, worked out before it does anything.
 
+mod disk;
 mod display;
 mod elements;
 mod error;
@@ -11,6 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use disk::{PlannedBlockDevice, PlannedDisk};
 pub use elements::PlannedElement;
 pub use error::PlanError;
 pub use hooks::PlannedHook;
@@ -27,6 +29,7 @@ pub struct Plan<'r> {
     packages: Vec<PlannedPackage>,
     services: BTreeMap<String, String>,
     variables: Variables,
+    disk: PlannedDisk,
     spec: ImageSpec,
 }
 
@@ -72,13 +75,14 @@ impl<'r> Plan<'r> {
     /// variable, when a service is mapped twice, or when a variable's default leads back to itself.
     pub fn resolve(registry: &'r Registry, spec: &ImageSpec) -> Result<Self, PlanError> {
         let elements = planned_elements(registry, spec)?;
-        let variables = planned_variables(&elements, spec)?;
+        let variables = planned_variables(&elements, spec, &[])?;
         Ok(Self {
             hooks: hooks::planned(&elements, &variables)?,
             packages: packages::planned(&elements, spec, &variables)?,
             services: packages::services(&elements, &variables)?,
             elements,
             variables,
+            disk: PlannedDisk::default(),
             spec: spec.clone(),
         })
     }
@@ -157,7 +161,7 @@ fn planned_elements<'r>(
     if spec.base == BaseElement::Included && !named_base {
         asked.insert(0, "base".parse()?);
     }
-    let mut elements = elements::expand(registry, &asked)?;
+    let mut elements = elements::expand(registry, &asked, spec.arch)?;
     if !named_base {
         for planned in elements
             .iter_mut()
@@ -171,7 +175,11 @@ fn planned_elements<'r>(
     Ok(elements)
 }
 
-fn planned_variables(elements: &[PlannedElement<'_>], spec: &ImageSpec) -> Result<Variables, PlanError> {
+fn planned_variables(
+    elements: &[PlannedElement<'_>],
+    spec: &ImageSpec,
+    of_disk: &[(&'static str, String)],
+) -> Result<Variables, PlanError> {
     let declared = elements.iter().flat_map(|planned| {
         planned
             .element
@@ -179,7 +187,12 @@ fn planned_variables(elements: &[PlannedElement<'_>], spec: &ImageSpec) -> Resul
             .iter()
             .map(|variable| (planned.element.name(), variable))
     });
-    let set_by_build = build_variables(spec, elements);
+    let mut set_by_build = build_variables(spec, elements);
+    set_by_build.extend(
+        of_disk
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone())),
+    );
     let mut known = spec.variables.clone();
     known.extend(set_by_build.clone());
     let mut variables = Variables::resolve(&known, declared)?;
@@ -213,7 +226,6 @@ fn build_variables(spec: &ImageSpec, elements: &[PlannedElement<'_>]) -> BTreeMa
         ("DIB_DEBUG_TRACE", spec.trace.to_string()),
         ("DIB_IMAGE_CACHE", spec.image_cache.to_string()),
         ("DIB_OFFLINE", offline.to_owned()),
-        ("DIB_ROOT_LABEL", spec.output.root_label.clone()),
         ("IMAGE_ELEMENT", names.join(" ")),
         ("IMAGE_NAME", spec.output.base.to_string()),
     ]

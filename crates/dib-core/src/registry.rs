@@ -42,9 +42,14 @@ impl Registry {
     /// Adds an element in the place of the one that has its name, if any has.
     pub fn add_over(&mut self, element: Element) {
         let name = element.name().clone();
-        if self.elements.insert(name.clone(), element).is_some() {
-            self.overriding.insert(name);
-        }
+        let element = match self.elements.get(&name) {
+            Some(replaced) => {
+                self.overriding.insert(name.clone());
+                element.in_place_of(replaced)
+            }
+            None => element,
+        };
+        self.elements.insert(name, element);
     }
 
     /// Returns whether the element of that name stands in another's place.

@@ -102,10 +102,18 @@ pub struct OutputSpec {
     pub checksums: Vec<ChecksumKind>,
     /// The size of the disk in bytes, or `None` for one that fits the tree.
     pub size: Option<u64>,
-    /// The root file system's label.
-    pub root_label: String,
+    /// The room that is left beside the tree on a disk that fits it, in bytes, or `None` for upstream's two thirds.
+    pub extra_size: Option<u64>,
+    /// The root file system's type where the disk's layout names none, such as `ext4`.
+    pub root_file_system: String,
+    /// The root file system's label where the disk's layout names none, or `None` for the type's usual one.
+    pub root_label: Option<String>,
+    /// More options for the program that makes the root file system, separated by blanks.
+    pub mkfs_options: String,
     /// The journal of the root file system, in MiB.
     pub journal_mib: u64,
+    /// The size in blocks up to which the root file system can grow while it is mounted, or `None` for the usual one.
+    pub max_online_resize: Option<u64>,
     /// What happens to an output that stands there already.
     pub existing: ExistingOutput,
 }
@@ -136,8 +144,12 @@ impl Default for OutputSpec {
             compression: Compression::Compressed,
             checksums: Vec::new(),
             size: None,
-            root_label: "cloudimg-rootfs".to_owned(),
+            extra_size: None,
+            root_file_system: "ext4".to_owned(),
+            root_label: None,
+            mkfs_options: String::new(),
             journal_mib: 64,
+            max_online_resize: None,
             existing: ExistingOutput::Renamed,
         }
     }

@@ -18,7 +18,10 @@ pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
     match phase {
         // It is needed at the end, but a mistake in it shows at once.
         Phase::Root => step(build, "read SOURCE_DATE_EPOCH", |ctx| latest_time(ctx).map(drop)),
-        Phase::PreFinalise => step(build, "mount kernel file systems", mount_kernel_file_systems),
+        Phase::PreFinalise => {
+            step(build, "write /etc/fstab", write_fstab)?;
+            step(build, "mount kernel file systems", mount_kernel_file_systems)
+        }
         _ => Ok(()),
     }
 }
@@ -53,6 +56,16 @@ fn step(
         step: name,
         source: Box::new(source),
     })
+}
+
+/// Tells the image what its disk is like, where that is known.
+fn write_fstab(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    let fstab = &ctx.build().plan.disk().fstab;
+    if fstab.is_empty() {
+        return Ok(());
+    }
+    ctx.create_directory("/etc")?;
+    ctx.write("/etc/fstab", fstab, 0o644)
 }
 
 /// Returns whether the target holds nothing but what hooks may leave there without making a root file system.

@@ -119,6 +119,18 @@ pub const BUILD_VARIABLES: &[BuildVariable] = &[
         about: "the root file system's label",
     },
     BuildVariable {
+        name: "DIB_ROOT_FSTYPE",
+        about: "the root file system's type, such as ext4",
+    },
+    BuildVariable {
+        name: "DIB_BOOT_LABEL",
+        about: "the label of the file system at /boot, where that is one of its own; else empty",
+    },
+    BuildVariable {
+        name: "DIB_MOUNTPOINTS",
+        about: "where the disk's file systems are mounted in the image, separated by \"|\"",
+    },
+    BuildVariable {
         name: "DIB_CHECKSUM",
         about: "the checksum files to write: 0, 1 or a list of md5 and sha256",
     },

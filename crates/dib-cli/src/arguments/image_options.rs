@@ -65,6 +65,11 @@ pub struct ImageOptions {
     #[arg(long, value_name = "SIZE")]
     pub image_size: Option<String>,
 
+    /// The room beside the tree on a disk that fits it: a number of GiB, or a number with a unit. (The variable
+    /// `DIB_IMAGE_EXTRA_SIZE` counts MiB, as upstream has it.)
+    #[arg(long, value_name = "SIZE")]
+    pub image_extra_size: Option<String>,
+
     /// The directory of the download cache. [default: ~/.cache/image-create]
     #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     pub image_cache: Option<String>,
@@ -81,9 +86,17 @@ pub struct ImageOptions {
     #[arg(long, value_name = "GIB")]
     pub min_tmpfs: Option<String>,
 
-    /// The root file system's label. [default: cloudimg-rootfs]
+    /// The root file system's label, where the disk's layout names none. [default: cloudimg-rootfs, for xfs img-rootfs]
     #[arg(long, value_name = "LABEL")]
     pub root_label: Option<String>,
+
+    /// More options for the program that makes the root file system, as one argument.
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub mkfs_options: Option<String>,
+
+    /// The size up to which the root file system can grow while it is mounted, in its blocks.
+    #[arg(long, value_name = "BLOCKS")]
+    pub max_online_resize: Option<String>,
 
     /// The size of the root file system's journal in MiB. [default: 64]
     #[arg(long, value_name = "MIB")]

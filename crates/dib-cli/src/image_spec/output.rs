@@ -5,9 +5,9 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{ChecksumKind, Compression, ExistingOutput, ImageSpec, ImageType, OutputSpec};
-use dib_image::{ByteSize, FileSystemLabel};
 use nix::unistd::{AccessFlags, access};
 
+use super::disk;
 use super::setting::Setting;
 use crate::arguments::ImageOptions;
 use crate::environment::Environment;
@@ -16,35 +16,11 @@ use crate::error::{CliError, ErrorKind};
 /// Reads the options and variables that describe the outputs.
 pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> Result<OutputSpec, CliError> {
     let types = types(options)?;
-    let size = Setting::find(
-        options.image_size.as_deref(),
-        "--image-size",
-        environment,
-        "DIB_IMAGE_SIZE",
-    )
-    .map(read_size)
-    .transpose()?;
-    let label = Setting::find(
-        options.root_label.as_deref(),
-        "--root-label",
-        environment,
-        "ROOT_LABEL",
-    )
-    .map(|setting| setting.read(str::parse::<FileSystemLabel>))
-    .transpose()?;
-    let journal = Setting::find(
-        options.mkfs_journal_size.as_deref(),
-        "--mkfs-journal-size",
-        environment,
-        "DIB_JOURNAL_SIZE",
-    )
-    .map(|setting| setting.whole_number("a whole number of MiB"))
-    .transpose()?;
     let compressed = !environment.is_set("COMPRESS_IMAGE")
         || environment
             .get("COMPRESS_IMAGE")
             .is_some_and(|value| value != "0" && value != "false");
-    let usual = OutputSpec::default();
+    let disk = disk::read(options, environment)?;
     Ok(OutputSpec {
         base: base(options, environment, &types)?,
         compression: if compressed && !options.uncompressed {
@@ -53,14 +29,12 @@ pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> 
             Compression::Uncompressed
         },
         checksums: checksums(options, environment)?,
-        size,
-        root_label: label.map_or(usual.root_label, |label| label.as_str().to_owned()),
-        journal_mib: journal.unwrap_or(usual.journal_mib),
         existing: match environment.get("OVERWRITE_OLD_IMAGE") {
             None | Some("0") => ExistingOutput::Renamed,
             Some(_) => ExistingOutput::Replaced,
         },
         types,
+        ..disk
     })
 }
 
@@ -104,14 +78,6 @@ fn base(
         return Err(setting.invalid("the path of a file is expected"));
     }
     Ok(stem.into())
-}
-
-fn read_size(setting: Setting<'_>) -> Result<u64, CliError> {
-    let size = setting.read(str::parse::<ByteSize>)?;
-    if size.bytes() == 0 {
-        return Err(setting.invalid("a disk has more than 0 bytes"));
-    }
-    Ok(size.bytes())
 }
 
 fn checksums(options: &ImageOptions, environment: &Environment) -> Result<Vec<ChecksumKind>, CliError> {

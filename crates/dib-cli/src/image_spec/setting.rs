@@ -46,6 +46,11 @@ impl<'a> Setting<'a> {
         })
     }
 
+    /// Returns the value as it is.
+    pub(crate) fn to_owned_value(self) -> String {
+        self.value.to_owned()
+    }
+
     /// Reads the value as something.
     pub(crate) fn read<T, E: Into<Box<dyn Error + Send + Sync>>>(
         self,

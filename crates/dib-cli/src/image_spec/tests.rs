@@ -101,14 +101,42 @@ fn an_option_wins_over_its_variable() {
             (
                 &["--root-label", "root"],
                 &[("ROOT_LABEL", "other")],
-                ("root".into(), 64),
+                (Some("root".into()), 64),
             ),
             (
                 &["--mkfs-journal-size", "8"],
                 &[("ROOT_LABEL", "other")],
-                ("other".into(), 8),
+                (Some("other".into()), 8),
             ),
-            (&[], &[("DIB_JOURNAL_SIZE", "16")], ("cloudimg-rootfs".into(), 16)),
+            (&[], &[("DIB_JOURNAL_SIZE", "16")], (None, 16)),
+        ],
+    );
+    check(
+        |spec| spec.output.extra_size,
+        &[
+            (
+                &["--image-extra-size", "2"],
+                &[("DIB_IMAGE_EXTRA_SIZE", "3")],
+                Some(2 << 30),
+            ),
+            (&[], &[("DIB_IMAGE_EXTRA_SIZE", "3")], Some(3 << 20)),
+            (&[], &[("DIB_IMAGE_EXTRA_SIZE", "3GiB")], Some(3 << 30)),
+        ],
+    );
+    check(
+        |spec| (spec.output.mkfs_options, spec.output.max_online_resize),
+        &[
+            (
+                &[
+                    "--mkfs-options",
+                    "-O ^metadata_csum",
+                    "--max-online-resize",
+                    "4096",
+                ],
+                &[],
+                ("-O ^metadata_csum".into(), Some(4096)),
+            ),
+            (&[], &[("MAX_ONLINE_RESIZE", "8")], (String::new(), Some(8))),
         ],
     );
     check(

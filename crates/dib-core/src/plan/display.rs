@@ -103,16 +103,12 @@ impl Plan<'_> {
 
     fn write_outputs(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let output = &self.spec.output;
-        writeln!(formatter, "disk")?;
-        match output.size {
-            Some(bytes) => writeln!(formatter, "  {bytes} bytes")?,
-            None => writeln!(formatter, "  as large as the tree needs")?,
+        if !self.disk.summary.is_empty() {
+            writeln!(formatter, "disk")?;
         }
-        writeln!(
-            formatter,
-            "  ext4 labelled {}, with a journal of {} MiB",
-            output.root_label, output.journal_mib
-        )?;
+        for line in &self.disk.summary {
+            writeln!(formatter, "  {line}")?;
+        }
         writeln!(formatter, "outputs")?;
         for image_type in &output.types {
             writeln!(formatter, "  {}", output.path(*image_type))?;

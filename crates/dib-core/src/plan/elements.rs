@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{PlanError, Reason};
-use crate::{Element, ElementName, Registry};
+use crate::{Arch, Element, ElementName, Registry};
 
 /// The name that exactly one element of a build has to provide.
 const OPERATING_SYSTEM: &str = "operating-system";
@@ -26,6 +26,7 @@ pub struct PlannedElement<'r> {
 pub(super) fn expand<'r>(
     registry: &'r Registry,
     asked: &[ElementName],
+    arch: Arch,
 ) -> Result<Vec<PlannedElement<'r>>, PlanError> {
     let mut reasons: BTreeMap<ElementName, Reason> = BTreeMap::new();
     let mut queue: VecDeque<ElementName> = VecDeque::new();
@@ -38,13 +39,21 @@ pub(super) fn expand<'r>(
     let mut provided_by: BTreeMap<&ElementName, &ElementName> = BTreeMap::new();
     let mut planned: Vec<&Element> = Vec::new();
 
-    while let Some(name) = queue.pop_front() {
+    // Names that no element has wait until it is known whether another provides them.
+    let mut open: VecDeque<ElementName> = VecDeque::new();
+    while let Some(name) = queue.pop_front().or_else(|| open.pop_front()) {
         if provided_by.contains_key(&name) {
             continue;
         }
-        let element = registry
-            .get(name.as_str())
-            .ok_or_else(|| missing(registry, &name, &reasons[&name]))?;
+        let element = match registry.get(name.as_str()) {
+            Some(element) => element,
+            None if !queue.is_empty() => {
+                open.push_back(name);
+                continue;
+            }
+            None => stand_in(registry, &name, arch, &mut reasons)
+                .ok_or_else(|| missing(registry, &name, &reasons[&name]))?,
+        };
         planned.push(element);
         for provided in element.provided() {
             if let Some(other) = provided_by.insert(provided, element.name()) {
@@ -87,6 +96,13 @@ pub(super) fn expand<'r>(
                 is_overriding: registry.is_overriding(element.name().as_str()),
             });
         }
+        if let Some(advice) = element.refusal_on(arch) {
+            return Err(PlanError::RefusedArch {
+                element: element.name().clone(),
+                arch,
+                advice: advice.to_owned(),
+            });
+        }
     }
     Ok(planned
         .into_iter()
@@ -96,6 +112,21 @@ pub(super) fn expand<'r>(
             is_overriding: registry.is_overriding(element.name().as_str()),
         })
         .collect())
+}
+
+/// Returns the element that comes along where nothing provides `name`, for the reason that `name` has.
+fn stand_in<'r>(
+    registry: &'r Registry,
+    name: &ElementName,
+    arch: Arch,
+    reasons: &mut BTreeMap<ElementName, Reason>,
+) -> Option<&'r Element> {
+    let element = registry
+        .iter()
+        .find(|element| element.is_stand_in_for(name, arch))?;
+    let reason = reasons[name].clone();
+    reasons.entry(element.name().clone()).or_insert(reason);
+    Some(element)
 }
 
 fn missing(registry: &Registry, name: &ElementName, reason: &Reason) -> PlanError {

@@ -4,7 +4,7 @@ use super::packages::PACKAGE_INSTALLER;
 use super::{PlannedPackage, Reason};
 use crate::element::InvalidElementName;
 use crate::variables::CyclicDefault;
-use crate::{ElementName, HookName, Phase};
+use crate::{Arch, ElementName, HookName, Phase};
 
 /// A spec that no plan can be made of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,16 @@ pub enum PlanError {
         why: String,
         /// Whether it stands in the place of another of its name, which the program brings.
         is_overriding: bool,
+    },
+    /// No build for that architecture can have the element.
+    #[error("the element {element} is not for {arch}")]
+    RefusedArch {
+        /// The element.
+        element: ElementName,
+        /// The architecture.
+        arch: Arch,
+        /// What to do instead.
+        advice: String,
     },
     /// Two elements of the build provide the same.
     #[error("{first} and {second} both provide {provided}")]
@@ -121,6 +131,7 @@ impl PlanError {
             } => Some(format!(
                 "without this directory on ELEMENTS_PATH, the built-in {element} is used"
             )),
+            Self::RefusedArch { advice, .. } => Some(advice.clone()),
             Self::NoOperatingSystem { known } => {
                 let names: Vec<_> = known.iter().map(ElementName::as_str).collect();
                 Some(format!("add one of: {}", names.join(", ")))

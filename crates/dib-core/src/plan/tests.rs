@@ -1,3 +1,4 @@
+mod disk;
 mod packages;
 
 use super::*;
@@ -225,12 +226,8 @@ fn the_plan_prints_as_a_flat_list() {
       DIB_IMAGE_CACHE=cache  (set by the build)
       DIB_OFFLINE=  (set by the build)
       DIB_RELEASE=noble  (set by you)
-      DIB_ROOT_LABEL=cloudimg-rootfs  (set by the build)
       IMAGE_ELEMENT=base ubuntu  (set by the build)
       IMAGE_NAME=image  (set by the build)
-    disk
-      as large as the tree needs
-      ext4 labelled cloudimg-rootfs, with a journal of 64 MiB
     outputs
       image.qcow2
     ");
@@ -255,6 +252,11 @@ fn defaults_may_refer_to_what_the_build_sets() {
         system("tiny").variable(crate::Variable::new("REPORT", "").default("$IMAGE_NAME-$DIB_ROOT_LABEL"));
     let registry = registry([Element::new("base"), tiny]);
     let plan = Plan::resolve(&registry, &ImageSpec::of_elements(&["tiny"])).unwrap();
+    let disk = PlannedDisk {
+        variables: vec![("DIB_ROOT_LABEL", "cloudimg-rootfs".to_owned())],
+        ..Default::default()
+    };
+    let plan = plan.with_disk(disk).unwrap();
     assert_eq!(plan.variables().get("REPORT"), Some("image-cloudimg-rootfs"));
 }
 

@@ -1,0 +1,56 @@
+//! What a plan knows of the disk, without knowing what a disk is.
+
+use super::{Plan, PlanError, planned_variables};
+use crate::ElementName;
+use crate::element::BlockDevice;
+
+/// The layout of the disk that an element of the build wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedBlockDevice<'p> {
+    /// The element.
+    pub element: &'p ElementName,
+    /// Its configuration, a YAML document of upstream's block-device configuration.
+    pub config: &'p str,
+}
+
+/// What whoever makes the disk says of it before anything is built.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlannedDisk {
+    /// The variables by which hooks learn about it, such as `DIB_ROOT_LABEL`.
+    pub variables: Vec<(&'static str, String)>,
+    /// What `/etc/fstab` holds in the image.
+    pub fstab: String,
+    /// The disk in a few lines, for people.
+    pub summary: Vec<String>,
+}
+
+impl Plan<'_> {
+    /// Returns the layout of the disk that an element of the build wants, the first by name that wants one.
+    #[must_use]
+    pub fn block_device(&self) -> Option<PlannedBlockDevice<'_>> {
+        let arch = self.spec.arch;
+        self.elements.iter().find_map(|planned| {
+            let BlockDevice { config, .. } = planned.element.block_device_for(arch)?;
+            Some(PlannedBlockDevice {
+                element: planned.element.name(),
+                config,
+            })
+        })
+    }
+
+    /// Says what the disk is like; without that, hooks know nothing of it and the image has the `/etc/fstab` that they leave.
+    ///
+    /// # Errors
+    /// When a variable's default leads back to itself.
+    pub fn with_disk(mut self, disk: PlannedDisk) -> Result<Self, PlanError> {
+        self.variables = planned_variables(&self.elements, &self.spec, &disk.variables)?;
+        self.disk = disk;
+        Ok(self)
+    }
+
+    /// Returns what is known of the disk.
+    #[must_use]
+    pub fn disk(&self) -> &PlannedDisk {
+        &self.disk
+    }
+}
