@@ -30,18 +30,6 @@ pub struct DiskImageCreateArguments {
 /// Upstream's options that are not supported yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct RefusedOptions {
-    /// Room in the image beyond what the tree needs.
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    pub image_extra_size: Option<String>,
-
-    /// The number of blocks up to which the file system can grow.
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    pub max_online_resize: Option<String>,
-
-    /// Options of mkfs.
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    pub mkfs_options: Option<String>,
-
     /// Options of qemu-img.
     #[arg(long, hide = true, allow_hyphen_values = true)]
     pub qemu_img_options: Option<String>,
@@ -64,9 +52,6 @@ impl RefusedOptions {
     #[must_use]
     pub fn first_given(&self) -> Option<&'static str> {
         [
-            ("--image-extra-size", &self.image_extra_size),
-            ("--max-online-resize", &self.max_online_resize),
-            ("--mkfs-options", &self.mkfs_options),
             ("--qemu-img-options", &self.qemu_img_options),
             ("--ramdisk-element", &self.ramdisk_element),
             ("--install-type", &self.install_type),

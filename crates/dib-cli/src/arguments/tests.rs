@@ -211,9 +211,6 @@ fn options_of_upstream_that_are_not_supported_yet_are_known() {
         assert_eq!(parsed.refused.first_given(), Some(option));
     };
     check("--qemu-img-options", "compat=0.10");
-    check("--mkfs-options", "-i 1024");
-    check("--image-extra-size", "1");
-    check("--max-online-resize", "1000");
     check("--ramdisk-element", "dracut-ramdisk");
     check("--install-type", "package");
     check("--docker-target", "a:b");

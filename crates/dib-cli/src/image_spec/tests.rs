@@ -298,9 +298,9 @@ fn what_is_wrong_is_named_by_option_or_variable() {
         "error: --image-size is \"0\"\n  because a disk has more than 0 bytes\n",
     );
     check_refused(
-        &["--root-label", "longer-than-16-bytes"],
+        &["--max-online-resize", "1G"],
         &[],
-        "error: --root-label is \"longer-than-16-bytes\"\n",
+        "error: --max-online-resize is \"1G\"\n  because a whole number of the file system's blocks is expected\n",
     );
     check_refused(
         &[],
