@@ -52,7 +52,8 @@ pub use package::{Condition, PackageRule};
 pub use package_map::PackageMap;
 pub use phase::Phase;
 pub use plan::{
-    PackageAction, Plan, PlanError, PlannedBlockDevice, PlannedDisk, PlannedHook, PlannedPackage,
+    PackageAction, Plan, PlanError, PlannedBlockDevice, PlannedDisk, PlannedFileSystem, PlannedHook,
+    PlannedPackage,
 };
 pub use registry::{DuplicateElement, Registry};
 pub use runner::RunError;

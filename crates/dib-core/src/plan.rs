@@ -12,7 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use disk::{PlannedBlockDevice, PlannedDisk};
+pub use disk::{PlannedBlockDevice, PlannedDisk, PlannedFileSystem};
 pub use elements::PlannedElement;
 pub use error::PlanError;
 pub use hooks::PlannedHook;

@@ -9,7 +9,8 @@ use dib_cache::{Cache, Retries};
 use dib_core::observer::Unobserved;
 use dib_core::variables::Origin;
 use dib_core::{
-    Arch, BaseElement, Build, DuplicateElement, Element, Freshness, ImageSpec, Journal, Phase, Plan, Registry,
+    Arch, BaseElement, Build, DuplicateElement, Element, Freshness, ImageSpec, Journal, Phase, Plan,
+    PlannedDisk, Registry,
 };
 use dib_sys::TargetRoot;
 
@@ -26,6 +27,7 @@ pub struct Fixture {
     spec: ImageSpec,
     machine: RecordingMachine,
     redactions: Vec<(String, String)>,
+    disk: PlannedDisk,
 }
 
 impl Fixture {
@@ -48,6 +50,7 @@ impl Fixture {
             registry,
             machine: RecordingMachine::default(),
             redactions: Vec::new(),
+            disk: PlannedDisk::default(),
         };
         for name in ["target", "host", "cache"] {
             fs::create_dir(fixture.path(name)).expect("the temporary directory is ours");
@@ -200,6 +203,13 @@ impl Fixture {
         self
     }
 
+    /// Says what the disk is like.
+    #[must_use]
+    pub fn disk(mut self, disk: PlannedDisk) -> Self {
+        self.disk = disk;
+        self
+    }
+
     /// Makes a program fail with this exit status when the hook runs it.
     #[must_use]
     pub fn failing(mut self, program: &str, status: i32) -> Self {
@@ -220,7 +230,9 @@ impl Fixture {
     /// When no plan can be made of the elements, or when they have no such hook.
     #[must_use]
     pub fn record(&self, phase: Phase, hook: &str) -> Recording {
-        let plan = Plan::resolve(&self.registry, &self.spec).expect("the elements make a plan");
+        let plan = Plan::resolve(&self.registry, &self.spec)
+            .and_then(|plan| plan.with_disk(self.disk.clone()))
+            .expect("the elements make a plan");
         let target = TargetRoot::open(&self.path("target")).expect("the fixture's target is there");
         let cache = Cache::open(&self.path("cache"))
             .expect("the fixture's cache can be opened")

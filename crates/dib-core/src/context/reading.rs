@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use dib_sys::{FileKind, Metadata, TargetPath, WalkStep};
 
 use super::HookContext;
-use crate::{Arch, Element, Freshness, HookError, PackageAction, Phase, PlannedPackage};
+use crate::{Arch, Element, Freshness, HookError, PackageAction, Phase, PlannedDisk, PlannedPackage};
 
 impl HookContext<'_> {
     /// Returns the value of a variable, or `None` when it is unset or empty.
@@ -71,6 +71,12 @@ impl HookContext<'_> {
     #[must_use]
     pub fn services(&self) -> &BTreeMap<String, String> {
         self.build.plan.services()
+    }
+
+    /// Returns what is known of the disk that the image becomes.
+    #[must_use]
+    pub fn disk(&self) -> &PlannedDisk {
+        self.build.plan.disk()
     }
 
     /// Returns the variables of DIB as bash would declare them, for the manifest `dib_environment`.

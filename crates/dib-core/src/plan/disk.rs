@@ -20,8 +20,37 @@ pub struct PlannedDisk {
     pub variables: Vec<(&'static str, String)>,
     /// What `/etc/fstab` holds in the image.
     pub fstab: String,
+    /// The type of the partition table, `mbr` or `gpt`, where the disk has one.
+    pub partition_table: Option<String>,
+    /// The file systems that are mounted in the image.
+    pub file_systems: Vec<PlannedFileSystem>,
     /// The disk in a few lines, for people.
     pub summary: Vec<String>,
+}
+
+/// A file system of the disk that is mounted in the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedFileSystem {
+    /// Where it is mounted, such as `/`.
+    pub mount_point: String,
+    /// Its type, such as `ext4`.
+    pub kind: String,
+    /// Its label.
+    pub label: String,
+    /// Its identifier, as `blkid` prints it.
+    pub uuid: String,
+    /// The number of its partition, counted from 1, or `None` where it has the disk for itself.
+    pub partition: Option<u32>,
+}
+
+impl PlannedDisk {
+    /// Returns the file system that is mounted there.
+    #[must_use]
+    pub fn file_system_at(&self, mount_point: &str) -> Option<&PlannedFileSystem> {
+        self.file_systems
+            .iter()
+            .find(|file_system| file_system.mount_point == mount_point)
+    }
 }
 
 impl Plan<'_> {
