@@ -100,6 +100,7 @@ fn hooks_and_people_learn_what_the_disk_is_like() {
         variables: vec![("DIB_ROOT_LABEL", "root".to_owned())],
         fstab: "LABEL=root / ext4 defaults 0 1\n".to_owned(),
         summary: vec!["mbr".to_owned(), "1 root".to_owned()],
+        ..PlannedDisk::default()
     };
     let plan = plan.with_disk(disk).unwrap();
     assert_eq!(plan.variables().get("DIB_ROOT_LABEL"), Some("root"));
