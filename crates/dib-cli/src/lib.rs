@@ -81,6 +81,7 @@ impl Dib {
             .register(dib_elements_dpkg::register)
             .register(dib_elements_debian::register)
             .register(dib_elements_ubuntu::register)
+            .register(dib_elements_vm::register)
     }
 
     /// Adds elements. That a name is taken shows when the program runs.
