@@ -6,9 +6,9 @@ use std::io;
 use camino::Utf8Path;
 use dib_core::{Element, ElementName, Phase};
 
-use crate::document::{self, Node};
-use crate::error::{ElementError, Misplaced, Place};
+use crate::error::{ElementError, Misplaced};
 use crate::{maps, package_installs, readme};
+use dib_yaml::{Node, Place};
 
 /// Reads what the directory of an element declares.
 ///
@@ -70,7 +70,8 @@ fn read_document<T>(
     let Some(text) = read(path)? else {
         return Ok(None);
     };
-    document::parse(&text)
+    dib_yaml::parse(&text)
+        .map_err(Misplaced::from)
         .and_then(|document| interpret(&document))
         .map(Some)
         .map_err(|Misplaced { place, fault }| ElementError::Fault {

@@ -1,12 +1,12 @@
 //! What can be wrong with elements that are directories.
 
-use std::fmt;
 use std::io;
 
 use camino::Utf8PathBuf;
 use dib_core::element::InvalidElementName;
 use dib_core::nearest::nearest;
 use dib_core::package::InvalidCondition;
+use dib_yaml::{Node, Place};
 
 /// Why the directories of a path can't be searched for elements.
 #[derive(Debug, thiserror::Error)]
@@ -55,44 +55,13 @@ pub enum ElementError {
     },
 }
 
-/// A place in a file, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The line.
-    pub line: usize,
-    /// The column, in characters.
-    pub column: usize,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.line, self.column)
-    }
-}
-
 /// What is wrong at a place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The text is neither YAML nor JSON.
-    #[error("{0}")]
-    Syntax(String),
-    /// The file holds more than one document.
-    #[error("a second document begins here, and only one is read")]
-    SecondDocument,
-    /// Aliases make the document too large to be meant so.
-    #[error("the document is too large")]
-    TooLarge,
-    /// Something is of another kind than it should be.
-    #[error("{what} must be {wanted}, not {found}")]
-    WrongKind {
-        /// What is read.
-        what: String,
-        /// The kind it should be of.
-        wanted: &'static str,
-        /// The kind it is of.
-        found: &'static str,
-    },
+    /// The document's shape is wrong.
+    #[error(transparent)]
+    Document(#[from] dib_yaml::Fault),
     /// A name that nobody knows.
     #[error("there is no {what} {name:?}; {}", instead_of(name, known))]
     Unknown {
@@ -103,9 +72,6 @@ pub enum Fault {
         /// The names there are.
         known: &'static [&'static str],
     },
-    /// A mapping has a key twice, so that one of its values would count for nothing.
-    #[error("{0:?} is given twice")]
-    GivenTwice(String),
     /// Both `arch` and `not-arch` are given.
     #[error("{package} has both arch and not-arch, and only one of them may be given")]
     BothArchitectures {
@@ -136,4 +102,23 @@ fn instead_of(name: &str, known: &[&str]) -> String {
 pub(crate) struct Misplaced {
     pub(crate) place: Place,
     pub(crate) fault: Fault,
+}
+
+impl Misplaced {
+    /// Makes a fault of a node.
+    pub(crate) fn at(node: &Node, fault: Fault) -> Self {
+        Self {
+            place: node.place,
+            fault,
+        }
+    }
+}
+
+impl From<dib_yaml::Misplaced> for Misplaced {
+    fn from(misplaced: dib_yaml::Misplaced) -> Self {
+        Self {
+            place: misplaced.place,
+            fault: misplaced.fault.into(),
+        }
+    }
 }

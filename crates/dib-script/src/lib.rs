@@ -8,18 +8,16 @@
 //! - [`elements_path`]: all elements of some directories;
 //! - [`element_directory`]: one of them;
 //! - `package_installs`, `maps`, `readme`: its files;
-//! - `document`: the tree that YAML and JSON are read into, every node with its place;
 //! - [`error`]: what can be wrong.
 
 pub mod element_directory;
 pub mod elements_path;
 pub mod error;
 
-mod document;
 mod maps;
 mod package_installs;
 mod readme;
 
 pub use element_directory::load_element;
 pub use elements_path::load_elements_path;
-pub use error::{ElementError, ElementsPathError, Fault, Place};
+pub use error::{ElementError, ElementsPathError, Fault};

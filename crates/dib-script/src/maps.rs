@@ -4,8 +4,8 @@
 
 use dib_core::{PackageMap, ServiceMap};
 
-use crate::document::{Node, Value};
 use crate::error::{Fault, Misplaced};
+use dib_yaml::{Node, Value};
 
 /// The sections of a `pkg-map`.
 const SECTIONS: &[&str] = &["release", "distro", "family", "default"];
@@ -44,11 +44,14 @@ pub(crate) fn package_map(document: &Node) -> Result<PackageMap, Misplaced> {
                 }
             }
             unknown => {
-                return Err(key.fault(Fault::Unknown {
-                    what: "section",
-                    name: unknown.to_owned(),
-                    known: SECTIONS,
-                }));
+                return Err(Misplaced::at(
+                    key,
+                    Fault::Unknown {
+                        what: "section",
+                        name: unknown.to_owned(),
+                        known: SECTIONS,
+                    },
+                ));
             }
         }
     }
@@ -86,7 +89,7 @@ fn names<'n>(node: &'n Node, what: &str) -> Result<Vec<(&'n str, &'n str)>, Misp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::parse;
+    use dib_yaml::parse;
 
     #[test]
     fn a_package_map_is_read_as_upstream_writes_it() {

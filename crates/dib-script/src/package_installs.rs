@@ -5,8 +5,8 @@
 
 use dib_core::{Condition, PackageRule, Phase};
 
-use crate::document::{Node, Value};
 use crate::error::{Fault, Misplaced};
+use dib_yaml::{Node, Value};
 
 /// What may be said of a package.
 const KEYS: &[&str] = &[
@@ -50,7 +50,7 @@ fn package_name(key: &Node) -> Result<&str, Misplaced> {
         || name.starts_with('-')
         || name.contains(|c: char| c.is_whitespace() || c.is_control())
     {
-        return Err(key.fault(Fault::PackageName(name.to_owned())));
+        return Err(Misplaced::at(key, Fault::PackageName(name.to_owned())));
     }
     Ok(name)
 }
@@ -73,9 +73,12 @@ fn rule(name: &str, said: &Node) -> Result<PackageRule, Misplaced> {
             "installtype" => rule = rule.install_type(value.text(&what)?),
             "arch" | "not-arch" => {
                 if architectures.is_some_and(|other| other != key_text) {
-                    return Err(key.fault(Fault::BothArchitectures {
-                        package: name.to_owned(),
-                    }));
+                    return Err(Misplaced::at(
+                        key,
+                        Fault::BothArchitectures {
+                            package: name.to_owned(),
+                        },
+                    ));
                 }
                 architectures = Some(key_text);
                 let names: Vec<_> = value.text(&what)?.split(',').map(str::trim).collect();
@@ -92,11 +95,14 @@ fn rule(name: &str, said: &Node) -> Result<PackageRule, Misplaced> {
                 }
             }
             _ => {
-                return Err(key.fault(Fault::Unknown {
-                    what: "key",
-                    name: key_text.to_owned(),
-                    known: KEYS,
-                }));
+                return Err(Misplaced::at(
+                    key,
+                    Fault::Unknown {
+                        what: "key",
+                        name: key_text.to_owned(),
+                        known: KEYS,
+                    },
+                ));
             }
         }
     }
@@ -114,11 +120,14 @@ fn phase(value: &Node, what: &str) -> Result<Phase, Misplaced> {
         .then(|| name.strip_suffix(".d").and_then(|name| name.parse().ok()))
         .flatten();
     phase.ok_or_else(|| {
-        value.fault(Fault::Unknown {
-            what: "phase that installs packages",
-            name: name.to_owned(),
-            known: PHASES,
-        })
+        Misplaced::at(
+            value,
+            Fault::Unknown {
+                what: "phase that installs packages",
+                name: name.to_owned(),
+                known: PHASES,
+            },
+        )
     })
 }
 
@@ -126,7 +135,7 @@ fn conditions(value: &Node, what: &str) -> Result<Vec<Condition>, Misplaced> {
     let one = |node: &Node| -> Result<Condition, Misplaced> {
         node.text(what)?
             .parse()
-            .map_err(|error| node.fault(Fault::Condition(error)))
+            .map_err(|error| Misplaced::at(node, Fault::Condition(error)))
     };
     match &value.value {
         Value::Sequence(nodes) => nodes.iter().map(one).collect(),
@@ -137,7 +146,7 @@ fn conditions(value: &Node, what: &str) -> Result<Vec<Condition>, Misplaced> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::parse;
+    use dib_yaml::parse;
 
     fn check(text: &str, expected: &[PackageRule]) {
         assert_eq!(rules(&parse(text).unwrap()).unwrap(), expected, "for {text:?}");

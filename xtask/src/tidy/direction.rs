@@ -32,8 +32,13 @@ const RULES: &[Rule] = &[
         tests_may_use: &[],
     },
     Rule {
+        package: "dib-yaml",
+        may_use: &[],
+        tests_may_use: &[],
+    },
+    Rule {
         package: "dib-image",
-        may_use: &["dib-sys"],
+        may_use: &["dib-sys", "dib-yaml"],
         tests_may_use: &[],
     },
     Rule {
@@ -43,7 +48,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         package: "dib-script",
-        may_use: &["dib-core"],
+        may_use: &["dib-core", "dib-yaml"],
         tests_may_use: &[],
     },
     Rule {

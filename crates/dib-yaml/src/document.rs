@@ -1,7 +1,7 @@
 //! YAML, and with it JSON, as a tree in which every node knows its place.
 //!
-//! Scalars stay text, since all that elements declare is text but for a few switches, for which [`Node::switch`] knows
-//! YAML 1.1's words as upstream's YAML library does.
+//! Scalars stay text, since all that is declared in such files is text but for a few switches, for which
+//! [`Node::switch`] knows YAML 1.1's words as upstream's YAML library does.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,25 +14,36 @@ const MOST_NODES: usize = 100_000;
 
 /// A node of a document.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) place: Place,
-    pub(crate) value: Value,
+pub struct Node {
+    /// Where it begins.
+    pub place: Place,
+    /// What it holds.
+    pub value: Value,
 }
 
+/// What a node holds.
 #[derive(Debug, Clone)]
-pub(crate) enum Value {
+pub enum Value {
     /// Nothing is there, or the word `null`.
     Null,
+    /// A scalar.
     Text {
+        /// What it says.
         text: String,
+        /// Whether it stands in quotes or in a block, and so is a text whatever it says.
         is_quoted: bool,
     },
+    /// A list.
     Sequence(Vec<Node>),
+    /// Keys with their values, in their order.
     Mapping(Vec<(Node, Node)>),
 }
 
 /// Reads a document. An empty one is a null.
-pub(crate) fn parse(text: &str) -> Result<Node, Misplaced> {
+///
+/// # Errors
+/// When the text is no YAML, holds two documents or a key twice, or is made too large by aliases.
+pub fn parse(text: &str) -> Result<Node, Misplaced> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| syntax(&error))?;
@@ -189,16 +200,18 @@ fn size(node: &Node) -> usize {
 }
 
 impl Node {
-    /// Makes a fault of this node.
-    pub(crate) fn fault(&self, fault: impl Into<Fault>) -> Misplaced {
+    fn fault(&self, fault: Fault) -> Misplaced {
         Misplaced {
             place: self.place,
-            fault: fault.into(),
+            fault,
         }
     }
 
     /// Returns the pairs of a mapping; a null has none. `what` names the node in an error.
-    pub(crate) fn mapping(&self, what: &str) -> Result<&[(Node, Node)], Misplaced> {
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn mapping(&self, what: &str) -> Result<&[(Node, Node)], Misplaced> {
         match &self.value {
             Value::Mapping(pairs) => Ok(pairs),
             Value::Null => Ok(&[]),
@@ -207,7 +220,10 @@ impl Node {
     }
 
     /// Returns a scalar's text.
-    pub(crate) fn text(&self, what: &str) -> Result<&str, Misplaced> {
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn text(&self, what: &str) -> Result<&str, Misplaced> {
         match &self.value {
             Value::Text { text, .. } => Ok(text),
             _ => Err(self.wrong_kind(what, "a text")),
@@ -217,7 +233,10 @@ impl Node {
     /// Returns whether a switch is on, in the words that YAML 1.1 has for it.
     ///
     /// Source: the type `bool` of YAML 1.1's repository of types.
-    pub(crate) fn switch(&self, what: &str) -> Result<bool, Misplaced> {
+    ///
+    /// # Errors
+    /// When it is something else, or in quotes.
+    pub fn switch(&self, what: &str) -> Result<bool, Misplaced> {
         const ON: [&str; 3] = ["true", "yes", "on"];
         const OFF: [&str; 3] = ["false", "no", "off"];
         if let Value::Text {
@@ -237,7 +256,8 @@ impl Node {
     }
 
     /// Makes the fault that this node is of the wrong kind.
-    pub(crate) fn wrong_kind(&self, what: &str, wanted: &'static str) -> Misplaced {
+    #[must_use]
+    pub fn wrong_kind(&self, what: &str, wanted: &'static str) -> Misplaced {
         let found = match self.value {
             Value::Null => "nothing",
             Value::Text { .. } => "a text",
