@@ -107,3 +107,100 @@ pub(super) fn grub_module(kind: &str) -> &str {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn disk() -> PlannedDisk {
+        let file_system = |mount_point: &str, kind: &str, uuid: &str, partition| PlannedFileSystem {
+            mount_point: mount_point.to_owned(),
+            kind: kind.to_owned(),
+            label: "it's mine".to_owned(),
+            uuid: uuid.to_owned(),
+            partition: Some(partition),
+        };
+        PlannedDisk {
+            partition_table: Some("gpt".to_owned()),
+            file_systems: vec![
+                file_system("/", "xfs", "11-22", 4),
+                file_system("/boot", "ext4", "33-44", 3),
+            ],
+            ..PlannedDisk::default()
+        }
+    }
+
+    /// Runs a script as a program and returns what it prints, or `None` when it fails.
+    fn answer(script: &str, arguments: &[&str]) -> Option<String> {
+        let output = Command::new("sh")
+            .args(["-c", script, "sh"])
+            .args(arguments)
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        output.status.success().then_some(text)
+    }
+
+    #[test]
+    fn grub_probe_answers_for_the_disk_to_come() {
+        let script = grub_probe(&disk());
+        let check = |arguments: &[&str], expected: Option<&str>| {
+            assert_eq!(answer(&script, arguments).as_deref(), expected, "{arguments:?}");
+        };
+        check(&["--target=device", "/"], Some("/dev/disk/by-uuid/11-22"));
+        check(&["--target=device", "/boot"], Some("/dev/disk/by-uuid/33-44"));
+        check(
+            &["--target=device", "/usr/share/grub/unicode.pf2"],
+            Some("/dev/disk/by-uuid/11-22"),
+        );
+        check(
+            &["--device", "/dev/disk/by-uuid/33-44", "--target=fs"],
+            Some("ext2"),
+        );
+        check(
+            &["--device", "/dev/disk/by-uuid/11-22", "--target=fs"],
+            Some("xfs"),
+        );
+        check(
+            &["--device", "/dev/disk/by-uuid/33-44", "--target=fs_uuid"],
+            Some("33-44"),
+        );
+        check(&["-t", "fs", "/boot/grub"], Some("ext2"));
+        check(
+            &["--device", "LABEL=root", "--target=fs_label"],
+            Some("it's mine"),
+        );
+        check(&["--device", "LABEL=root", "--target=partmap"], Some("gpt"));
+        check(&["--device", "LABEL=root", "--target=abstraction"], Some(""));
+        check(
+            &["--device", "LABEL=root", "--target=compatibility_hint"],
+            Some("hd0,gpt4"),
+        );
+        check(&["--device", "LABEL=root", "--target=partuuid"], None);
+    }
+
+    #[test]
+    fn a_disk_without_partitions_has_no_map_of_them() {
+        let mut disk = disk();
+        disk.partition_table = None;
+        disk.file_systems.truncate(1);
+        disk.file_systems[0].partition = None;
+        let script = grub_probe(&disk);
+        assert_eq!(answer(&script, &["--target=partmap", "/"]).as_deref(), Some(""));
+        assert_eq!(
+            answer(&script, &["--target=drive", "/boot"]).as_deref(),
+            Some("(hd0)")
+        );
+    }
+
+    #[test]
+    fn paths_below_boot_are_told_from_its_own_root() {
+        let check =
+            |path, expected| assert_eq!(answer(MKRELPATH_OF_BOOT, &[path]).as_deref(), Some(expected));
+        check("/boot/vmlinuz-6", "/vmlinuz-6");
+        check("/boot", "/");
+        check("/usr/share", "/usr/share");
+    }
+}
