@@ -1,5 +1,6 @@
 //! `cargo xtask build-image`: from a fresh machine to an image, in one command.
 
+use std::env;
 use std::fs;
 use std::process::Command;
 
@@ -12,6 +13,7 @@ use crate::progress;
 use crate::report;
 use crate::scratch_build;
 use crate::task_error::TaskError;
+use crate::vm_build::{self, InMachine};
 use crate::workspace::Workspace;
 
 /// Builds an image; without elements: `debian-minimal` of Debian's current release, from this host's own mirror.
@@ -24,6 +26,9 @@ pub(crate) struct BuildImage {
     /// URL of images. Without elements: builds `ubuntu`.
     #[arg(long, value_name = "local|URL")]
     mirror: Option<String>,
+    /// Build inside a small virtual machine: for hosts that forbid user namespaces.
+    #[arg(long)]
+    vm: bool,
     /// The elements to build.
     elements: Vec<String>,
     /// Options for `dib build`.
@@ -37,6 +42,7 @@ impl BuildImage {
         let dib_options = dib_options.iter().map(|&option| option.to_owned()).collect();
         Self {
             mirror: None,
+            vm: false,
             elements: Vec::new(),
             dib_options,
         }
@@ -93,12 +99,14 @@ pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
         fs::create_dir_all(directory).map_err(TaskError::file("create", directory))?;
     }
     progress::step("building the image");
-    let status = command.status().map_err(TaskError::file("run", &dib))?;
-    if !status.success() {
-        let status = status
-            .code()
-            .and_then(|code| u8::try_from(code).ok())
-            .unwrap_or(1);
+    let status = if options.vm {
+        in_machine(&workspace, &mut command, &base)?
+    } else {
+        let status = command.status().map_err(TaskError::file("run", &dib))?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        code.unwrap_or(1)
+    };
+    if status != 0 {
         return Err(TaskError::Status {
             program: "dib".to_owned(),
             status,
@@ -109,6 +117,24 @@ pub(crate) fn build_image(options: &BuildImage) -> Result<(), TaskError> {
         print!("{}", report.table(&workspace.root)?);
     }
     Ok(())
+}
+
+/// Runs the build in a machine of its own, which may write the output and the image cache.
+fn in_machine(workspace: &Workspace, command: &mut Command, base: &Utf8Path) -> Result<u8, TaskError> {
+    let output = base.parent().unwrap_or(&workspace.root).to_owned();
+    let cache = match env::var("DIB_IMAGE_CACHE") {
+        Ok(cache) if !cache.is_empty() => Utf8PathBuf::from(cache),
+        _ => workspace.target.join("vm-build/cache"),
+    };
+    fs::create_dir_all(&cache).map_err(TaskError::file("create", &cache))?;
+    command.env("DIB_IMAGE_CACHE", &cache);
+    vm_build::run(
+        workspace,
+        &InMachine {
+            command,
+            writable: vec![output, cache],
+        },
+    )
 }
 
 /// Builds `dib` for use and says where it is.

@@ -44,6 +44,7 @@ mod tests_as_user;
 mod tidy;
 mod ubuntu_archive;
 mod upstream;
+mod vm_build;
 mod workspace;
 
 use std::process::ExitCode;

@@ -114,6 +114,26 @@ pub(crate) const UPSTREAM: &[Need] = &[
     },
 ];
 
+/// What a build in a virtual machine calls besides.
+pub(crate) const VM_BUILD: &[Need] = &[
+    Need {
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+    },
+    Need {
+        program: "depmod",
+        package: "kmod",
+    },
+    Need {
+        program: "ip",
+        package: "iproute2",
+    },
+    Need {
+        program: "xz",
+        package: "xz-utils",
+    },
+];
+
 /// What the tests and the checks on an image call besides.
 const TESTS: &[Need] = &[Need {
     program: "qemu-img",

@@ -17,6 +17,11 @@ const RULES: &[Rule] = &[
         tests_may_use: &[],
     },
     Rule {
+        package: "dib-guest",
+        may_use: &[],
+        tests_may_use: &[],
+    },
+    Rule {
         package: "dib-archive",
         may_use: &["dib-sys"],
         tests_may_use: &[],
