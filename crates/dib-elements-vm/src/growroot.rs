@@ -1,0 +1,51 @@
+//! `growroot`: the root file system takes all of the disk that the machine has.
+
+use dib_core::{Condition, Element, HookContext, HookError, PackageMap, PackageRule, Phase};
+
+use crate::debian_with_systemd;
+
+/// What grows the partition and its file system.
+const SCRIPT: &str = include_str!("growroot/growroot.sh");
+/// What runs it at each boot; at a disk that is taken whole it changes nothing.
+const UNIT: &str = include_str!("growroot/growroot.service");
+
+/// Returns the element `growroot`.
+#[must_use]
+pub fn element() -> Element {
+    Element::new("growroot")
+        .about("Grows the root partition and its file system to the size of the disk, at boot")
+        .depends_on(&["dib-init-system"])
+        .packages(&["growpart", "e2fsprogs"])
+        // `xfs_growfs` belongs to it.
+        .package_rule(PackageRule::new("xfsprogs").when(Condition::equals("DIB_ROOT_FSTYPE", "xfs")))
+        .package_map(
+            PackageMap::new()
+                .for_family("debian", "growpart", "cloud-utils")
+                .for_family("redhat", "growpart", "cloud-utils-growpart")
+                .for_family("gentoo", "growpart", "sys-fs/growpart")
+                .for_family("gentoo", "e2fsprogs", "sys-fs/e2fsprogs")
+                .for_family("gentoo", "xfsprogs", "sys-fs/xfsprogs"),
+        )
+        .hook(Phase::Install, "20-install-growroot", install_growroot)
+        .hook(Phase::PostInstall, "80-growroot", growroot)
+}
+
+/// Installs the script as `/usr/local/sbin/growroot`, and its unit.
+///
+/// # Errors
+/// When the image is neither Debian nor Ubuntu with systemd, or when a file can't be written.
+pub fn install_growroot(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    debian_with_systemd::require(ctx, "growroot")?;
+    ctx.create_directory("/usr/local/sbin")?;
+    ctx.write("/usr/local/sbin/growroot", SCRIPT, 0o755)?;
+    ctx.create_directory("/usr/lib/systemd/system")?;
+    ctx.write("/usr/lib/systemd/system/growroot.service", UNIT, 0o644)
+}
+
+/// Has systemd run it.
+///
+/// # Errors
+/// When `systemctl` fails.
+pub fn growroot(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    ctx.run(&["systemctl", "enable", "growroot.service"], &[])
+}
