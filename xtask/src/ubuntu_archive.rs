@@ -20,8 +20,6 @@ mod debian_packages;
 mod kernel_package;
 mod suite_indexes;
 
-pub(crate) use kernel_package::of_distribution as kernel_of_distribution;
-
 /// The release under whose name the packages are published.
 pub(crate) const RELEASE: &str = "noble";
 

@@ -9,7 +9,7 @@ use super::KERNEL;
 use crate::task_error::TaskError;
 
 /// Names the kernel of a distribution for an architecture: the small one for clouds where there is one.
-pub(crate) fn of_distribution(id: &str, arch: &str) -> String {
+pub(super) fn of_distribution(id: &str, arch: &str) -> String {
     match (id, arch) {
         ("ubuntu", _) => "linux-image-virtual".to_owned(),
         (_, "amd64" | "arm64") => format!("linux-image-cloud-{arch}"),

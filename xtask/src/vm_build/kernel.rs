@@ -1,4 +1,7 @@
-//! The kernel of a machine that builds: the distribution's small one for clouds, and the modules the machine needs.
+//! The kernel of a machine that builds: the distribution's ordinary one, and the modules the machine needs.
+//!
+//! Debian's small kernel for clouds would boot no faster, since only the modules that are needed are there, and has no 9p (as of
+//! Debian 12). It has virtiofs, but the daemon of that asks for root's rights.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +13,6 @@ use crate::host_archive;
 use crate::private_apt;
 use crate::progress;
 use crate::task_error::TaskError;
-use crate::ubuntu_archive;
 
 /// What the machine's devices need: its bus, its network, and the host's files. What the kernel has built in is no module.
 const WANTED: [&str; 5] = ["virtio_pci", "virtio_net", "virtio_rng", "9pnet_virtio", "9p"];
@@ -26,8 +28,7 @@ pub(super) struct Kernel {
 pub(super) fn fetch(place: &Utf8Path) -> Result<Kernel, TaskError> {
     let archive = host_archive::of_this_host()?;
     let shell = private_apt::update(&archive, "", &place.join("apt"))?;
-    let wanted = ubuntu_archive::kernel_of_distribution(&archive.host.id, &archive.arch);
-    let package = real_package(&shell, &wanted)?;
+    let package = real_package(&shell, &meta_package(&archive.host.id, &archive.arch))?;
     let directory = place.join(&package);
     if !directory.join("whole").exists() {
         progress::step(format!("fetching the kernel {package}"));
@@ -35,6 +36,14 @@ pub(super) fn fetch(place: &Utf8Path) -> Result<Kernel, TaskError> {
         fs::write(directory.join("whole"), "").map_err(TaskError::file("write", &directory))?;
     }
     read(&directory)
+}
+
+/// Names the package that always depends on the distribution's current kernel.
+fn meta_package(distribution: &str, arch: &str) -> String {
+    match distribution {
+        "ubuntu" => "linux-image-virtual".to_owned(),
+        _ => format!("linux-image-{arch}"),
+    }
 }
 
 /// Finds the kernel that a meta package stands for.
@@ -58,6 +67,17 @@ fn unpack(shell: &Shell, package: &str, directory: &Utf8Path) -> Result<(), Task
     fs::create_dir_all(directory).map_err(TaskError::file("create", directory))?;
     let _there = shell.push_dir(directory);
     cmd!(shell, "apt-get -qq download {package}").quiet().run()?;
+    // Ubuntu's modules are a package of their own.
+    let modules = package.replacen("linux-image-", "linux-modules-", 1);
+    if cmd!(shell, "apt-cache show {modules}")
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr()
+        .run()
+        .is_ok()
+    {
+        cmd!(shell, "apt-get -qq download {modules}").quiet().run()?;
+    }
     for file in names(directory)? {
         cmd!(shell, "dpkg-deb --extract {file} .").quiet().run()?;
         shell.remove_path(&file)?;
