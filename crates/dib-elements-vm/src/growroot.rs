@@ -1,6 +1,8 @@
 //! `growroot`: the root file system takes all of the disk that the machine has.
+//!
+//! With XFS the package `xfsprogs` has to be asked for: which file system there is, no plan of packages knows.
 
-use dib_core::{Condition, Element, HookContext, HookError, PackageMap, PackageRule, Phase};
+use dib_core::{Element, HookContext, HookError, PackageMap, Phase};
 
 use crate::debian_with_systemd;
 
@@ -16,15 +18,12 @@ pub fn element() -> Element {
         .about("Grows the root partition and its file system to the size of the disk, at boot")
         .depends_on(&["dib-init-system"])
         .packages(&["growpart", "e2fsprogs"])
-        // `xfs_growfs` belongs to it.
-        .package_rule(PackageRule::new("xfsprogs").when(Condition::equals("DIB_ROOT_FSTYPE", "xfs")))
         .package_map(
             PackageMap::new()
                 .for_family("debian", "growpart", "cloud-utils")
                 .for_family("redhat", "growpart", "cloud-utils-growpart")
                 .for_family("gentoo", "growpart", "sys-fs/growpart")
-                .for_family("gentoo", "e2fsprogs", "sys-fs/e2fsprogs")
-                .for_family("gentoo", "xfsprogs", "sys-fs/xfsprogs"),
+                .for_family("gentoo", "e2fsprogs", "sys-fs/e2fsprogs"),
         )
         .hook(Phase::Install, "20-install-growroot", install_growroot)
         .hook(Phase::PostInstall, "80-growroot", growroot)

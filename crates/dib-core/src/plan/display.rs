@@ -96,7 +96,11 @@ impl Plan<'_> {
                 Origin::Default(element) => format!("default of {element}"),
                 Origin::Build => "set by the build".to_owned(),
             };
-            writeln!(formatter, "  {name}={}  ({origin})", without_password(value))?;
+            writeln!(
+                formatter,
+                "  {name}={}  ({origin})",
+                without_password(name, value)
+            )?;
         }
         Ok(())
     }

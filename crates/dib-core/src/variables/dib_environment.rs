@@ -2,17 +2,21 @@
 
 use std::fmt::Write as _;
 
+use dib_sys::command::without_password;
+
 use super::Variables;
 
 impl Variables {
     /// Returns the variables whose names begin with `DIB_`, as bash would declare them, a line each: what upstream keeps
-    /// in the manifest `dib_environment`. The arguments have a manifest of their own.
+    /// in the manifest `dib_environment`. The arguments have a manifest of their own; passwords are no part of an image that
+    /// others may have.
     #[must_use]
     pub fn dib_environment(&self) -> String {
         let mut text = String::new();
         for (name, value, _) in self.iter() {
             if name.starts_with("DIB_") && name != "DIB_ARGS" {
-                writeln!(text, "declare -x {name}={}", double_quoted(value)).expect("writing to a string");
+                let value = double_quoted(&without_password(name, value));
+                writeln!(text, "declare -x {name}={value}").expect("writing to a string");
             }
         }
         text
@@ -50,12 +54,13 @@ mod tests {
             ("DIB_ARGS", "ubuntu"),
             ("HOME", "/root"),
             ("DIB_OFFLINE", ""),
+            ("DIB_DEV_USER_PASSWORD", "secret"),
         ] {
             variables.set(name, value, Origin::User);
         }
         assert_eq!(
             variables.dib_environment(),
-            "declare -x DIB_OFFLINE=\"\"\ndeclare -x DIB_RELEASE=\"noble\"\n"
+            "declare -x DIB_DEV_USER_PASSWORD=\"***\"\ndeclare -x DIB_OFFLINE=\"\"\ndeclare -x DIB_RELEASE=\"noble\"\n"
         );
     }
 }

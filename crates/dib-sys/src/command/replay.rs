@@ -27,7 +27,7 @@ pub(super) fn line(directory: &str, environment: &BTreeMap<String, String>, argv
     line.push_str("env -i");
     let variables = environment
         .iter()
-        .map(|(name, value)| format!("{name}={}", without_password(value)));
+        .map(|(name, value)| format!("{name}={}", without_password(name, value)));
     for word in variables.chain(argv.iter().cloned()) {
         line.push(' ');
         line.push_str(&quote(&word));
@@ -35,9 +35,13 @@ pub(super) fn line(directory: &str, environment: &BTreeMap<String, String>, argv
     line
 }
 
-/// Masks the password in a value that is an address with one, as a proxy's often is: the line goes into logs.
+/// Masks what is secret in a variable's value: all of it where the variable is called `…PASSWORD`, else the password of an
+/// address, as a proxy's often is. What is shown goes into logs.
 #[must_use]
-pub fn without_password(value: &str) -> Cow<'_, str> {
+pub fn without_password<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
+    if name.ends_with("PASSWORD") && !value.is_empty() {
+        return Cow::Borrowed("***");
+    }
     let user_info = value.split_once("://").and_then(|(scheme, rest)| {
         let authority = rest.split('/').next().unwrap_or_default();
         let (user_info, _) = authority.rsplit_once('@')?;
@@ -104,7 +108,7 @@ mod tests {
 
     #[test]
     fn masks_passwords_and_nothing_else() {
-        let check = |value, expected: &str| assert_eq!(without_password(value), expected);
+        let check = |value, expected: &str| assert_eq!(without_password("http_proxy", value), expected);
         check(
             "http://me:secret@proxy.example.org:3128/",
             "http://me:***@proxy.example.org:3128/",
@@ -116,5 +120,7 @@ mod tests {
         check("http://proxy.example.org:3128", "http://proxy.example.org:3128");
         check("http://example.org/a:b@c", "http://example.org/a:b@c");
         check("me:secret@nowhere", "me:secret@nowhere");
+        assert_eq!(without_password("DIB_DEV_USER_PASSWORD", "secret"), "***");
+        assert_eq!(without_password("DIB_DEV_USER_PASSWORD", ""), "");
     }
 }
