@@ -2,7 +2,7 @@
 //! down how they are called.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -11,85 +11,90 @@ const DHCP: &str = include_str!("../../src/dhcp_all_interfaces/dhcp-all-interfac
 
 struct Machine {
     directory: tempfile::TempDir,
+    /// The programs, as functions of the shell: no test waits for another that is just starting one.
+    programs: String,
 }
 
 impl Machine {
     fn new() -> Self {
-        let machine = Self {
-            directory: tempfile::tempdir().unwrap(),
-        };
-        machine.write("log", "");
-        machine
+        Self {
+            directory: tempfile::tempdir().expect("a temporary directory can be made"),
+            programs: String::new(),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
+    fn create_directory(&self, name: &str) {
+        fs::create_dir_all(self.path(name)).expect("the directory is the test's own");
+    }
+
     fn write(&self, name: &str, contents: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, contents).unwrap();
+        let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
+        self.create_directory(directory);
+        fs::write(self.path(name), contents).expect("the directory is the test's own");
+    }
+
+    fn link(&self, points_to: &str, name: &str) {
+        symlink(points_to, self.path(name)).expect("the directory is the test's own");
     }
 
     /// Makes a program that writes its arguments down and then runs `body`.
-    fn program(&self, name: &str, body: &str) {
-        self.write(
-            &format!("bin/{name}"),
-            &format!("#!/bin/sh\necho {name} \"$@\" >> \"$LOG\"\n{body}\n"),
-        );
-        fs::set_permissions(
-            self.path(&format!("bin/{name}")),
-            fs::Permissions::from_mode(0o755),
-        )
-        .unwrap();
+    fn program(&mut self, name: &str, body: &str) {
+        let function = format!("{name}() (\necho {name} \"$@\" >> \"$LOG\"\n{body}\n)\n");
+        self.programs.push_str(&function);
     }
 
     /// Runs a script, its paths leading here, and returns whether it went well, and what the programs wrote down.
     fn run(&self, script: &str, arguments: &[&str]) -> (bool, String) {
-        let own = self.directory.path().to_str().unwrap();
-        let script = ["/sys/", "/etc/network/"]
-            .iter()
-            .fold(script.to_owned(), |text, path| {
-                text.replace(path, &format!("{own}{path}"))
-            })
-            .replace("PATH=/usr/local/sbin:/usr/sbin:/sbin:$PATH\n", "")
+        let own = self
+            .directory
+            .path()
+            .to_str()
+            .expect("temporary directories are UTF-8");
+        let script = script
+            .replace("/sys/", &format!("{own}/sys/"))
+            .replace("/etc/network/", &format!("{own}/etc/network/"))
             .replace("@TIMEOUT@", "2");
-        self.write("script", &script);
+        self.write("script", &format!("{}{script}", self.programs));
         self.write("log", "");
         let output = Command::new("sh")
             .arg(self.path("script"))
             .args(arguments)
-            .env("PATH", format!("{own}/bin:{}", std::env::var("PATH").unwrap()))
             .env("LOG", self.path("log"))
             .output()
-            .unwrap();
-        (
-            output.status.success(),
-            fs::read_to_string(self.path("log")).unwrap().replace(own, ""),
-        )
+            .expect("there is a shell");
+        let log = fs::read_to_string(self.path("log")).expect("the directory is the test's own");
+        (output.status.success(), log.replace(own, ""))
     }
 }
 
 /// A machine whose root is the first partition of `vda`.
 fn with_root(file_system: &str, growpart: &str) -> Machine {
-    let machine = Machine::new();
+    let mut machine = Machine::new();
     machine.write("sys/devices/vda/vda1/partition", "1\n");
-    fs::create_dir_all(machine.path("sys/class/block")).unwrap();
-    symlink("../../devices/vda/vda1", machine.path("sys/class/block/vda1")).unwrap();
-    fs::create_dir_all(machine.path("sys/devices/vdb")).unwrap();
-    symlink("../../devices/vdb", machine.path("sys/class/block/vdb")).unwrap();
+    machine.create_directory("sys/devices/vdb");
+    machine.create_directory("sys/class/block");
+    for name in ["vda/vda1", "vdb"] {
+        let device = name.rsplit('/').next().unwrap_or_default();
+        machine.link(
+            &format!("../../devices/{name}"),
+            &format!("sys/class/block/{device}"),
+        );
+    }
+    machine.write("device", "/dev/vda1\n");
+    let device = machine.path("device");
     machine.program(
         "findmnt",
         &format!(
             "case \"$*\" in *SOURCE*) cat {};; *) echo {file_system};; esac",
-            machine.path("device").display()
+            device.display()
         ),
     );
-    machine.write("device", "/dev/vda1\n");
-    for program in ["resize2fs", "xfs_growfs"] {
-        machine.program(program, "");
-    }
+    machine.program("resize2fs", "");
+    machine.program("xfs_growfs", "");
     machine.program("growpart", growpart);
     machine
 }
@@ -122,7 +127,7 @@ fn the_partition_grows_and_then_its_file_system() {
 
 /// A machine with an interface of each kind. `ifquery` looks into the configuration as ifupdown's does.
 fn with_interfaces(advertised: &str) -> Machine {
-    let machine = Machine::new();
+    let mut machine = Machine::new();
     for (name, address, link) in [
         ("lo", "0", "1"),
         ("eth0", "0", "1"),
@@ -151,7 +156,7 @@ fn with_interfaces(advertised: &str) -> Machine {
 fn configured(machine: &Machine, arguments: &[&str]) -> String {
     let (succeeded, log) = machine.run(DHCP, arguments);
     assert!(succeeded, "{log}");
-    fs::read_to_string(machine.path("etc/network/interfaces")).unwrap()
+    fs::read_to_string(machine.path("etc/network/interfaces")).expect("the directory is the test's own")
 }
 
 #[test]
