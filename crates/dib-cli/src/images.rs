@@ -2,8 +2,8 @@
 
 use dib_core::{Build, ChecksumKind, Compression, ExistingOutput, ImageType, OutputSpec};
 use dib_image::{
-    ByteSize, Checksums, DiskSpec, Event, Existing, FileSystemSpec, ImageFormat, ImageSize, Output,
-    Qcow2Options, WrittenImage, write_images,
+    BlockDeviceConfig, ByteSize, Checksums, DiskSpec, Event, Existing, ImageFormat, ImageSize, Output,
+    Qcow2Options, RootFileSystem, WrittenImage, write_images,
 };
 
 use indicatif::BinaryBytes;
@@ -16,23 +16,17 @@ use crate::{CliError, Console, ErrorKind, Step};
 /// # Errors
 /// When the label is none.
 pub(crate) fn disk_spec(output: &OutputSpec) -> Result<DiskSpec, CliError> {
-    let label = output
-        .root_label
-        .as_deref()
-        .unwrap_or("cloudimg-rootfs")
-        .parse()
-        .map_err(|error: dib_image::disk_spec::InvalidLabel| {
-            CliError::new(ErrorKind::Usage, error).hint("--root-label and ROOT_LABEL name the label")
-        })?;
     let size = output.size.map_or(ImageSize::Fitting, |bytes| {
         ImageSize::Exact(ByteSize::from_bytes(bytes))
     });
-    let root = FileSystemSpec {
-        label,
+    let root = RootFileSystem {
+        label: output.root_label.clone(),
         journal: ByteSize::from_mib(output.journal_mib),
-        ..FileSystemSpec::default()
+        ..RootFileSystem::default()
     };
-    Ok(DiskSpec { size, root })
+    DiskSpec::new(BlockDeviceConfig::unpartitioned(), &root, size, None).map_err(|error| {
+        CliError::new(ErrorKind::Usage, error).hint("--root-label and ROOT_LABEL name the label")
+    })
 }
 
 /// Writes the images of a build whose tree is final.

@@ -6,38 +6,65 @@
 //!
 //! In reading order:
 //! - [`mod@write_images`]: from tree to published files; everything below in its order.
-//! - [`disk_spec`]: what the disk and its file system shall be like.
+//! - [`block_device`]: upstream's configuration of a disk's layout, as typed data.
+//! - [`disk_spec`]: what the disk and its file systems shall be like, with every identifier.
+//! - [`mod@make_disk`]: from tree to disk; everything below in its order.
 //! - [`byte_size`]: sizes, and how they are written.
 //! - [`tree_size`]: how large an image a tree needs.
+//! - [`partition_table`]: where partitions lie, and the tables that say so.
+//! - `aside`: parts of the tree that are file systems of their own.
+//! - [`ext`], [`vfat`], [`xfs`], `swap`: file systems, each in its `room` on the disk.
+//! - [`boot_code`]: GRUB's boot code for a BIOS.
+//! - [`identifier`]: what disks, partitions and file systems are identified by.
 //! - [`tar_archive`]: the tree as a tar archive.
-//! - [`ext4`]: the tree as an ext4 file system.
 //! - [`qcow2`]: a raw disk as a qcow2 image.
 //! - [`output_file`]: a file that stands under its name only when it is complete.
 //! - [`checksums`]: MD5 and SHA-256 of an image, both at once.
 //! - `sparse`: where a file has data and where it has holes.
-//! - `tool`: running the programs of e2fsprogs.
+//! - `tool`: running the programs that make file systems.
 
+pub mod aside;
+pub mod block_device;
+pub mod boot_code;
 pub mod byte_size;
 pub mod checksums;
 pub mod disk_spec;
-pub mod ext4;
+pub mod ext;
 #[cfg(test)]
 mod fixture;
+pub mod identifier;
+pub mod make_disk;
 pub mod output_file;
+pub mod partition_table;
 pub mod qcow2;
+mod room;
 mod sparse;
+mod swap;
 pub mod tar_archive;
 mod tool;
 pub mod tree_size;
+pub mod vfat;
 pub mod write_images;
+pub mod xfs;
 
+pub use aside::AsideError;
+pub use block_device::{
+    BlockDeviceConfig, BlockDeviceError, FileSystemType, LayoutFault, PartitionSize, SectorSize, TableKind,
+    UnknownFileSystemType,
+};
+pub use boot_code::BootCodeError;
 pub use byte_size::{ByteSize, InvalidByteSize};
 pub use checksums::{Checksums, Sums};
-pub use disk_spec::{DiskSpec, FileSystemLabel, FileSystemSpec, FileSystemUuid, ImageSize};
-pub use ext4::{Ext4Error, make_ext4};
+pub use disk_spec::{DiskSpec, DiskSpecError, FileSystem, ImageSize, RootFileSystem};
+pub use ext::ExtError;
+pub use identifier::{FileSystemIdentifier, Uuid};
+pub use make_disk::{DiskError, make_disk};
 pub use output_file::{Existing, FinishedFile, OutputError, OutputFile, PublishedFile, remove_leftovers};
+pub use partition_table::{PartitionType, UnknownPartitionType};
 pub use qcow2::{Compression, Qcow2Error, Qcow2Options, Qcow2Version, write_qcow2};
 pub use tar_archive::{TarError, TarReport, write_tar};
 pub use tool::ToolError;
 pub use tree_size::{TreeSizeError, default_image_size};
+pub use vfat::VfatError;
 pub use write_images::{Event, ImageError, ImageFormat, Output, WrittenImage, write_images};
+pub use xfs::XfsError;

@@ -41,11 +41,16 @@ pub(crate) fn data_extents(file: &File) -> io::Result<Vec<Range<u64>>> {
 /// Copies a file's data into an empty file, leaving holes where the source has them.
 pub(crate) fn copy_sparse(from: &File, to: &File) -> io::Result<()> {
     to.set_len(from.metadata()?.len())?;
+    copy_data(from, to, 0)
+}
+
+/// Copies a file's data into a part of another that begins at `offset` and is all holes.
+pub(crate) fn copy_data(from: &File, to: &File, offset: u64) -> io::Result<()> {
     let mut block = vec![0; BLOCK];
     for extent in data_extents(from)? {
         for (start, length) in blocks(extent) {
             from.read_exact_at(&mut block[..length], start)?;
-            to.write_all_at(&block[..length], start)?;
+            to.write_all_at(&block[..length], offset + start)?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Running the programs of e2fsprogs.
+//! Running the programs that make file systems.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -49,9 +49,13 @@ pub enum ToolError {
     },
 }
 
-/// A program of e2fsprogs with its arguments, run with a clean environment and without input.
+/// A program with its arguments, run with a clean environment and without input.
 #[derive(Debug)]
-pub(crate) struct Tool(HostCommand);
+pub(crate) struct Tool {
+    command: HostCommand,
+    /// The package that it comes with, as Debian names it.
+    package: &'static str,
+}
 
 /// What a program that ran to its end has left.
 #[derive(Debug)]
@@ -62,25 +66,38 @@ pub(crate) struct Finished {
 }
 
 impl Tool {
-    pub(crate) fn new(program: &str) -> Self {
+    pub(crate) fn new(program: &str, package: &'static str) -> Self {
         let environment: BTreeMap<String, String> = ENVIRONMENT
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
         let current = std::env::current_dir()
             .ok()
             .and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
-        Self(HostCommand {
+        let command = HostCommand {
             argv: vec![program.to_owned()],
             environment,
             working_directory: current.unwrap_or_else(|| ".".into()),
             stdin: Stdin::Nothing,
-        })
+        };
+        Self { command, package }
     }
 
     pub(crate) fn arguments<T: fmt::Display>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
-        self.0
+        self.command
             .argv
             .extend(arguments.into_iter().map(|argument| argument.to_string()));
+        self
+    }
+
+    /// Has the program take `seed` for the time, in seconds since 1970, where there is one.
+    ///
+    /// e2fsprogs knows `SOURCE_DATE_EPOCH` from 1.47.1 on, and the other variable long since.
+    pub(crate) fn at_time(mut self, seed: Option<u64>) -> Self {
+        for name in ["SOURCE_DATE_EPOCH", "E2FSPROGS_FAKE_TIME"] {
+            self.command
+                .environment
+                .extend(seed.map(|seed| (name.to_owned(), seed.to_string())));
+        }
         self
     }
 
@@ -92,11 +109,11 @@ impl Tool {
                 complaints.push(line.to_owned());
             }
         };
-        match run_on_host(&self.0, &mut on_line) {
+        match run_on_host(&self.command, &mut on_line) {
             Ok(outcome) => Ok(Finished { outcome, complaints }),
             Err(CommandError::NoProgram { program, .. }) => Err(ToolError::Missing {
                 program,
-                package: "e2fsprogs",
+                package: self.package,
             }),
             Err(source) => Err(ToolError::Start {
                 program: self.program(),
@@ -109,7 +126,7 @@ impl Tool {
     pub(crate) fn require_success(&self, finished: Finished) -> Result<(), ToolError> {
         finished
             .outcome
-            .require_success(&self.0)
+            .require_success(&self.command)
             .map(drop)
             .map_err(ToolError::Failed)
     }
@@ -123,7 +140,7 @@ impl Tool {
     }
 
     fn program(&self) -> String {
-        self.0.argv[0].clone()
+        self.command.argv[0].clone()
     }
 }
 
@@ -133,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_failure_shows_what_was_run_and_what_it_said() {
-        let tool = Tool::new("sh").arguments(["-c", "echo 'no such luck' >&2; exit 3"]);
+        let tool = Tool::new("sh", "dash").arguments(["-c", "echo 'no such luck' >&2; exit 3"]);
         let finished = tool.run().unwrap();
         assert_eq!(finished.complaints, ["no such luck"]);
         let text = tool.require_success(finished).unwrap_err().to_string();
@@ -145,7 +162,9 @@ mod tests {
 
     #[test]
     fn a_missing_program_names_its_package() {
-        let error = Tool::new("mke2fs-that-is-not-there").run().unwrap_err();
+        let error = Tool::new("mke2fs-that-is-not-there", "e2fsprogs")
+            .run()
+            .unwrap_err();
         let expected = "mke2fs-that-is-not-there is not installed; it comes with the package e2fsprogs";
         assert_eq!(error.to_string(), expected);
     }

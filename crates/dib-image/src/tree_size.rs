@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use camino::Utf8Path;
 
-use crate::{ByteSize, DiskSpec, ImageSize};
+use crate::block_device::FileSystemType;
+use crate::partition_table::{PartitionTable, lay_out};
+use crate::{ByteSize, DiskSpec, FileSystem, ImageSize, PartitionSize, swap, xfs};
 
 /// Image sizes are multiples of this, as upstream's are.
 pub(crate) const GRANULE: ByteSize = ByteSize::from_kib(64);
@@ -31,19 +33,96 @@ pub struct TreeSizeError {
 /// # Errors
 /// When a part of the tree can't be read.
 pub fn default_image_size(tree: &Utf8Path, journal: ByteSize) -> Result<ByteSize, TreeSizeError> {
-    Ok(with_journal(used_kib(tree)?.saturating_mul(10) / 6, journal))
+    Ok(with_journal(used_kib(tree, &[])?.saturating_mul(10) / 6, journal))
 }
 
 /// Returns the size of the disk that `spec` wants for `tree`, in bytes.
+///
+/// Where it is to fit the tree, each file system with a share of the disk has the room that upstream gives a whole disk:
+/// what other partitions take comes in addition. Upstream adds 525 MiB for the element `block-device-efi`, and nothing else.
 pub(crate) fn disk_size(tree: &Utf8Path, spec: &DiskSpec) -> Result<ByteSize, TreeSizeError> {
-    let journal = spec.root.journal;
-    match spec.size {
-        ImageSize::Exact(size) => Ok(size.rounded_up_to(GRANULE)),
-        ImageSize::Fitting => default_image_size(tree, journal),
-        ImageSize::FittingWithExtra(extra) => {
-            Ok(with_journal(used_kib(tree)? + extra.bytes() / 1024, journal))
+    if let ImageSize::Exact(size) = spec.size {
+        return Ok(size.rounded_up_to(GRANULE));
+    }
+    fitting_size(tree, spec)
+}
+
+/// Returns the size of a disk that fits the tree, whatever size was asked for.
+pub(crate) fn fitting_size(tree: &Utf8Path, spec: &DiskSpec) -> Result<ByteSize, TreeSizeError> {
+    let mut needs = Vec::new();
+    for file_system in &spec.file_systems {
+        needs.push((file_system, need(tree, spec, file_system)?));
+    }
+    let Some(table) = &spec.table else {
+        let (_, need) = needs.into_iter().next().expect("a layout has a file system at /");
+        return Ok(need);
+    };
+    Ok(smallest_disk(table, &needs))
+}
+
+/// Returns the size of the smallest disk on which each file system whose partition is a share has the room it needs.
+fn smallest_disk(table: &PartitionTable, needs: &[(&FileSystem, ByteSize)]) -> ByteSize {
+    let is_enough = |granules: u64| {
+        let Ok(extents) = lay_out(table, granules * GRANULE.bytes()) else {
+            return false;
+        };
+        needs.iter().all(|(file_system, need)| {
+            let Some(index) = file_system.partition else {
+                return true;
+            };
+            let is_share = matches!(table.config.partitions[index].size, PartitionSize::Share(_));
+            !is_share || extents[index].length >= need.bytes()
+        })
+    };
+    // No more than 2 EiB, should no size be enough: making the table says what is wrong then.
+    let most = (0..45)
+        .map(|power| 1 << power)
+        .find(|granules| is_enough(*granules))
+        .unwrap_or(1 << 45);
+    let (mut too_few, mut enough) = (most / 2, most);
+    while enough - too_few > 1 {
+        let middle = u64::midpoint(too_few, enough);
+        if is_enough(middle) {
+            enough = middle;
+        } else {
+            too_few = middle;
         }
     }
+    ByteSize::from_bytes(enough * GRANULE.bytes())
+}
+
+/// Returns how large a file system must be, by upstream's rule for the whole disk.
+fn need(tree: &Utf8Path, spec: &DiskSpec, file_system: &FileSystem) -> Result<ByteSize, TreeSizeError> {
+    let least = match file_system.kind() {
+        FileSystemType::Swap => return Ok(ByteSize::from_kib(4 * swap::FEWEST_PAGES)),
+        FileSystemType::Xfs => ByteSize::from_bytes(xfs::LEAST_SIZE),
+        _ => ByteSize::from_mib(1),
+    };
+    let Some(own) = file_system.relative_mount_point() else {
+        return Ok(least);
+    };
+    let others = spec
+        .file_systems
+        .iter()
+        .filter_map(FileSystem::relative_mount_point);
+    let others: Vec<PathBuf> = others
+        .filter(|other| *other != own)
+        .map(|other| tree.join(other).into_std_path_buf())
+        .collect();
+    let directory = if own == "" {
+        tree.to_owned()
+    } else {
+        tree.join(own)
+    };
+    if !directory.is_dir() {
+        return Ok(least);
+    }
+    let used = used_kib(&directory, &others)?;
+    let room = match spec.size {
+        ImageSize::FittingWithExtra(extra) if own == "" => used + extra.bytes() / 1024,
+        _ => used.saturating_mul(10) / 6,
+    };
+    Ok(with_journal(room, file_system.journal).max(least))
 }
 
 fn with_journal(kib: u64, journal: ByteSize) -> ByteSize {
@@ -52,8 +131,9 @@ fn with_journal(kib: u64, journal: ByteSize) -> ByteSize {
         .rounded_up_to(GRANULE)
 }
 
-/// Returns what the tree occupies in KiB as `du -x` counts: allocated blocks, a hard-linked file once.
-fn used_kib(tree: &Utf8Path) -> Result<u64, TreeSizeError> {
+/// Returns what the tree occupies in KiB as `du -x` counts: allocated blocks, a hard-linked file once. What is in the
+/// directories `without` does not count.
+fn used_kib(tree: &Utf8Path, without: &[PathBuf]) -> Result<u64, TreeSizeError> {
     let root = measure(tree.as_std_path(), fs::symlink_metadata(tree))?;
     let device = root.dev();
     let mut blocks = root.blocks();
@@ -67,7 +147,9 @@ fn used_kib(tree: &Utf8Path) -> Result<u64, TreeSizeError> {
                 if metadata.dev() != device {
                     continue;
                 }
-                pending.push(path);
+                if !without.contains(&path) {
+                    pending.push(path);
+                }
             } else if metadata.nlink() > 1 && !linked.insert((metadata.dev(), metadata.ino())) {
                 continue;
             }
@@ -87,7 +169,41 @@ fn measure<T>(path: &Path, result: io::Result<T>) -> Result<T, TreeSizeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FileSystemSpec;
+    use crate::{BlockDeviceConfig, RootFileSystem};
+
+    fn spec(layout: &BlockDeviceConfig, size: ImageSize) -> DiskSpec {
+        let root = RootFileSystem {
+            journal: ByteSize::from_mib(4),
+            ..RootFileSystem::default()
+        };
+        DiskSpec::new(layout.clone(), &root, size, None).unwrap()
+    }
+
+    #[test]
+    fn partitions_come_in_addition_to_what_the_root_file_system_needs() {
+        let (_guard, path) = tree();
+        let layout = "
+- local_loop: {name: disk}
+- partitioning:
+    base: disk
+    label: gpt
+    partitions:
+    - {name: ESP, type: EF00, size: 30MiB, mkfs: {type: vfat, mount: {mount_point: /sub}}}
+    - {name: BSP, type: EF02, size: 8MiB}
+    - {name: root, size: 50%, mkfs: {mount: {mount_point: /}}}
+    - {name: more, size: 100%}
+";
+        let layout = BlockDeviceConfig::parse(layout, "test").unwrap();
+        let spec = spec(&layout, ImageSize::FittingWithExtra(ByteSize::from_mib(10)));
+        let size = disk_size(&path, &spec).unwrap();
+        let extents = lay_out(spec.table.as_ref().unwrap(), size.bytes()).unwrap();
+        let own = ByteSize::from_kib(used_kib(&path, &[path.join("sub").into()]).unwrap());
+        let need = own.bytes() + ByteSize::from_mib(14).bytes();
+        assert!(extents[2].length >= need, "{extents:?}");
+        let smaller = size.bytes() - GRANULE.bytes();
+        let extents = lay_out(spec.table.as_ref().unwrap(), smaller).unwrap();
+        assert!(extents[2].length < need, "{extents:?}");
+    }
 
     fn tree() -> (tempfile::TempDir, camino::Utf8PathBuf) {
         let directory = tempfile::tempdir().unwrap();
@@ -115,13 +231,13 @@ mod tests {
             .unwrap()
             .parse()
             .unwrap();
-        assert_eq!(used_kib(&path).unwrap(), du);
+        assert_eq!(used_kib(&path, &[]).unwrap(), du);
     }
 
     #[test]
     fn follows_the_rule() {
         let (_guard, path) = tree();
-        let used = used_kib(&path).unwrap();
+        let used = used_kib(&path, &[]).unwrap();
         let size = default_image_size(&path, ByteSize::from_mib(1)).unwrap();
         let expected = ByteSize::from_kib(used * 10 / 6 + 1024)
             .bytes()
@@ -136,25 +252,12 @@ mod tests {
     #[test]
     fn an_exact_size_is_rounded_and_an_extra_added() {
         let (_guard, path) = tree();
-        let root = FileSystemSpec {
-            journal: ByteSize::from_mib(4),
-            ..FileSystemSpec::default()
-        };
-        let size = |size| {
-            disk_size(
-                &path,
-                &DiskSpec {
-                    size,
-                    root: root.clone(),
-                },
-            )
-            .unwrap()
-        };
+        let size = |size| disk_size(&path, &spec(&BlockDeviceConfig::unpartitioned(), size)).unwrap();
         assert_eq!(
             size(ImageSize::Exact(ByteSize::from_bytes(100_000))).bytes(),
             131_072
         );
-        let used = ByteSize::from_kib(used_kib(&path).unwrap());
+        let used = ByteSize::from_kib(used_kib(&path, &[]).unwrap());
         let extra = size(ImageSize::FittingWithExtra(ByteSize::from_mib(10)));
         let expected = ByteSize::from_bytes(used.bytes() + ByteSize::from_mib(14).bytes());
         assert_eq!(extra, expected.rounded_up_to(GRANULE));

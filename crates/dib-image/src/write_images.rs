@@ -5,8 +5,8 @@ use dib_sys::DeviceNode;
 
 use crate::checksums::SummingWriter;
 use crate::{
-    ByteSize, Checksums, DiskSpec, Existing, Ext4Error, FinishedFile, OutputError, OutputFile, Qcow2Error,
-    Qcow2Options, Sums, TarError, TreeSizeError, ext4, qcow2, sparse, tar_archive, tree_size,
+    ByteSize, Checksums, DiskError, DiskSpec, Existing, FinishedFile, OutputError, OutputFile, Qcow2Error,
+    Qcow2Options, Sums, TarError, make_disk, qcow2, sparse, tar_archive,
 };
 
 /// One image file that is wanted.
@@ -37,7 +37,7 @@ pub enum ImageFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The file system of the disk is being made.
+    /// The disk is being made: its file systems, partition table and boot code.
     MakingFileSystem {
         /// The disk's size.
         size: ByteSize,
@@ -86,12 +86,9 @@ pub struct WrittenImage {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// The tree could not be measured.
+    /// The disk could not be made.
     #[error(transparent)]
-    TreeSize(#[from] TreeSizeError),
-    /// The file system could not be made.
-    #[error(transparent)]
-    Ext4(#[from] Ext4Error),
+    Disk(#[from] DiskError),
     /// An archive could not be written.
     #[error("failed to write {path}")]
     Tar {
@@ -128,7 +125,9 @@ pub enum ImageError {
 /// output's name that did not before, and an error leaves nothing behind.
 ///
 /// ```
-/// use dib_image::{Checksums, DiskSpec, Existing, FileSystemSpec, ImageFormat, ImageSize, Output, write_images};
+/// use dib_image::{
+///     BlockDeviceConfig, Checksums, DiskSpec, Existing, ImageFormat, ImageSize, Output, RootFileSystem, write_images,
+/// };
 ///
 /// let directory = tempfile::tempdir()?;
 /// let directory = camino::Utf8Path::from_path(directory.path()).unwrap();
@@ -139,7 +138,8 @@ pub enum ImageError {
 ///     checksums: Checksums::ALL,
 ///     existing: Existing::Rename,
 /// };
-/// let disk = DiskSpec { size: ImageSize::Fitting, root: FileSystemSpec::default() };
+/// let layout = BlockDeviceConfig::unpartitioned();
+/// let disk = DiskSpec::new(layout, &RootFileSystem::default(), ImageSize::Fitting, None)?;
 /// let tree = directory.join("tree");
 /// let images = write_images(&tree, &[], &disk, &[output], directory, &mut |_event| {})?;
 /// assert_eq!(images[0].path, directory.join("image.tar"));
@@ -239,14 +239,12 @@ fn write_disks(
         .as_ref()
         .or_else(|| files.get(first_raw?))
         .expect("there is one or the other");
-    let size = tree_size::disk_size(tree, spec)?;
-    report(Event::MakingFileSystem { size });
-    ext4::make_ext4_of_size(
+    make_disk(
         tree,
         device_nodes,
+        spec,
         (disk.temporary_path(), disk.file()),
-        &spec.root,
-        size,
+        report,
     )?;
     for (number, (output, file)) in outputs.iter().zip(files).enumerate() {
         let path = &output.path;

@@ -5,7 +5,7 @@ use std::io;
 
 use dib_cache::CacheError;
 use dib_core::{DuplicateElement, HookError, PlanError, RunError};
-use dib_image::{Ext4Error, ImageError, OutputError, ToolError};
+use dib_image::{DiskError, ExtError, ImageError, OutputError, ToolError, XfsError};
 use dib_script::ElementsPathError;
 use dib_sys::sandbox::SandboxError;
 
@@ -78,18 +78,32 @@ impl From<RunError> for CliError {
 impl From<ImageError> for CliError {
     fn from(error: ImageError) -> Self {
         let kind = match &error {
-            ImageError::Ext4(Ext4Error::TooSmall { .. }) => ErrorKind::Usage,
-            ImageError::Ext4(Ext4Error::Tool(ToolError::Missing { .. } | ToolError::Start { .. })) => {
-                ErrorKind::Unavailable
-            }
-            ImageError::Ext4(Ext4Error::Io { .. }) | ImageError::TreeSize(_) => ErrorKind::InputOutput,
-            ImageError::Ext4(_) => ErrorKind::Build,
+            ImageError::Disk(error) => kind_of_disk_error(error),
             ImageError::Output(OutputError::Create { .. } | OutputError::NotAFileName(_)) => {
                 ErrorKind::CannotCreate
             }
             _ => ErrorKind::InputOutput,
         };
         with_machines_reasons(Self::new(kind, error))
+    }
+}
+
+fn kind_of_disk_error(error: &DiskError) -> ErrorKind {
+    match error {
+        DiskError::TooSmall { .. }
+        | DiskError::PartitionTooSmall { .. }
+        | DiskError::NoRoom { .. }
+        | DiskError::TooLargeForMbr(_)
+        | DiskError::Xfs(XfsError::Files { .. }) => ErrorKind::Usage,
+        DiskError::Ext(ExtError::Tool(error)) | DiskError::Xfs(XfsError::Tool(error)) => match error {
+            ToolError::Missing { .. } | ToolError::Start { .. } => ErrorKind::Unavailable,
+            _ => ErrorKind::Build,
+        },
+        DiskError::TreeSize(_)
+        | DiskError::Write { .. }
+        | DiskError::Ext(ExtError::Io { .. })
+        | DiskError::Xfs(XfsError::Io { .. }) => ErrorKind::InputOutput,
+        _ => ErrorKind::Build,
     }
 }
 

@@ -4,16 +4,24 @@ use std::process::Command;
 
 use super::*;
 use crate::fixture::{self, Fixture, check_ext4, fixture, run};
-use crate::{FileSystemSpec, ImageSize};
+use crate::{BlockDeviceConfig, ImageSize, RootFileSystem};
+
+fn spec_of(size: ByteSize) -> DiskSpec {
+    let root = RootFileSystem {
+        journal: ByteSize::from_mib(4),
+        ..RootFileSystem::default()
+    };
+    DiskSpec::new(
+        BlockDeviceConfig::unpartitioned(),
+        &root,
+        ImageSize::Exact(size),
+        None,
+    )
+    .unwrap()
+}
 
 fn spec() -> DiskSpec {
-    DiskSpec {
-        size: ImageSize::Exact(ByteSize::from_mib(48)),
-        root: FileSystemSpec {
-            journal: ByteSize::from_mib(4),
-            ..FileSystemSpec::default()
-        },
-    }
+    spec_of(ByteSize::from_mib(48))
 }
 
 fn output(fixture: &Fixture, name: &str, format: ImageFormat) -> Output {
@@ -124,10 +132,7 @@ fn a_lone_qcow2_leaves_nothing_in_the_scratch_directory() {
 #[test]
 fn an_archive_alone_needs_no_disk() {
     let fixture = prepare();
-    let too_small = DiskSpec {
-        size: ImageSize::Exact(ByteSize::from_kib(64)),
-        ..spec()
-    };
+    let too_small = spec_of(ByteSize::from_kib(64));
     let (images, _) = write(
         &fixture,
         &too_small,
@@ -145,13 +150,10 @@ fn all_formats_or_none() {
         output(&fixture, "image.raw", ImageFormat::Raw),
     ];
     fs::write(&outputs[0].path, "old").unwrap();
-    let too_small = DiskSpec {
-        size: ImageSize::Exact(ByteSize::from_kib(640)),
-        ..spec()
-    };
+    let too_small = spec_of(ByteSize::from_kib(640));
     let error = write(&fixture, &too_small, &outputs).unwrap_err();
     assert!(
-        matches!(error, ImageError::Ext4(Ext4Error::TooSmall { .. })),
+        matches!(error, ImageError::Disk(DiskError::TooSmall { .. })),
         "{error}"
     );
     assert_eq!(names(&fixture, "out"), ["image.tar"]);

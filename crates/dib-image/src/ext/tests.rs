@@ -1,14 +1,46 @@
 use std::os::unix::fs::MetadataExt;
 
+use std::fs::{self, File};
+
 use super::*;
 use crate::fixture::{self, Fixture, NET_RAW, check_ext4, fixture, run};
-use crate::{FileSystemUuid, OutputFile};
+use crate::partition_table::Extent;
+use crate::{BlockDeviceConfig, ByteSize, DiskSpec, ImageSize, RootFileSystem};
 
-fn spec() -> FileSystemSpec {
-    FileSystemSpec {
+fn spec_of(layout: &str, seed: Option<u64>) -> DiskSpec {
+    let root = RootFileSystem {
         journal: ByteSize::from_mib(4),
-        ..FileSystemSpec::default()
-    }
+        ..RootFileSystem::default()
+    };
+    let layout = BlockDeviceConfig::parse(layout, "test").unwrap();
+    DiskSpec::new(layout, &root, ImageSize::Fitting, seed).unwrap()
+}
+
+fn layout(mkfs: &str) -> String {
+    format!("[{{local_loop: {{name: image0, mkfs: {{{mkfs}, mount: {{mount_point: /}}}}}}}}]")
+}
+
+/// Makes the file system that the layout describes in the whole of the image.
+fn make_as(
+    layout: &str,
+    tree: &Utf8Path,
+    nodes: &[DeviceNode],
+    image: &Utf8Path,
+    seed: Option<u64>,
+) -> Result<(), ExtError> {
+    let file = File::options().write(true).open(image).unwrap();
+    let length = file.metadata().unwrap().len();
+    let room = Room {
+        image,
+        file: &file,
+        extent: Extent { start: 0, length },
+        sector_size: 512,
+    };
+    make_ext(tree, nodes, room, spec_of(layout, seed).root(), seed)
+}
+
+fn make(tree: &Utf8Path, nodes: &[DeviceNode], image: &Utf8Path) -> Result<(), ExtError> {
+    make_as(&layout("name: mkfs_root"), tree, nodes, image, None)
 }
 
 fn image(fixture: &Fixture, size: ByteSize) -> Utf8PathBuf {
@@ -33,12 +65,8 @@ fn field<'a>(stat: &'a str, name: &str) -> &'a str {
 fn everything_is_in_it_and_it_is_sound() {
     let fixture = fixture();
     let image = image(&fixture, ByteSize::from_mib(48));
-    let uuid: FileSystemUuid = "0d1b2c3a-0000-4000-8000-0123456789ab".parse().unwrap();
-    let spec = FileSystemSpec {
-        uuid: Some(uuid),
-        ..spec()
-    };
-    make_ext4(&fixture.tree, &fixture::device_nodes(), &image, &spec).unwrap();
+    let layout = layout("name: mkfs_root, uuid: 0d1b2c3a-0000-4000-8000-0123456789ab");
+    make_as(&layout, &fixture.tree, &fixture::device_nodes(), &image, None).unwrap();
     check_ext4(&image);
 
     let superblock = debugfs(&image, "show_super_stats -h");
@@ -93,7 +121,7 @@ fn device_nodes_are_in_it() {
     let mut odd = nodes[0].clone();
     odd.path = r#"/etc/an "odd" name # <12>"#.parse().unwrap();
     nodes.push(odd);
-    make_ext4(&fixture.tree, &nodes, &image, &spec()).unwrap();
+    make(&fixture.tree, &nodes, &image).unwrap();
     check_ext4(&image);
 
     let null = debugfs(&image, "stat /dev/null");
@@ -120,35 +148,6 @@ fn device_nodes_are_in_it() {
 }
 
 #[test]
-fn the_image_stays_sparse() {
-    let fixture = fixture();
-    let path = image(&fixture, ByteSize::from_mib(2048));
-    make_ext4(&fixture.tree, &[], &path, &FileSystemSpec::default()).unwrap();
-    let metadata = fs::metadata(&path).unwrap();
-    assert_eq!(metadata.len(), 2 << 30);
-    assert!(metadata.blocks() * 512 < 16 << 20, "{} blocks", metadata.blocks());
-}
-
-#[test]
-fn a_tree_that_does_not_fit_is_said_with_the_remedy() {
-    let fixture = fixture();
-    fs::write(fixture.tree.join("huge"), vec![1; 20 << 20]).unwrap();
-    for size in [16, 2] {
-        let path = image(&fixture, ByteSize::from_mib(size));
-        let error = make_ext4(&fixture.tree, &[], &path, &spec()).unwrap_err();
-        let Ext4Error::TooSmall { suggested, .. } = error else {
-            panic!("{error}")
-        };
-        let expected = format!(
-            "the tree does not fit into an image of {size}MiB; ask for one of {suggested} with --image-size"
-        );
-        assert_eq!(error.to_string(), expected);
-        let path = image(&fixture, suggested);
-        make_ext4(&fixture.tree, &[], &path, &spec()).unwrap();
-    }
-}
-
-#[test]
 fn a_device_node_needs_a_real_directory() {
     let fixture = fixture();
     let image = image(&fixture, ByteSize::from_mib(48));
@@ -156,15 +155,15 @@ fn a_device_node_needs_a_real_directory() {
     // `bin` is a symbolic link, which leads somewhere else on the host than in the image.
     for path in ["/nowhere/null", "/bin/null", "/etc/hostname/null"] {
         node.path = path.parse().unwrap();
-        let error = make_ext4(&fixture.tree, &[node.clone()], &image, &spec()).unwrap_err();
-        assert!(matches!(error, Ext4Error::NoDirectory(_)), "{error}");
+        let error = make(&fixture.tree, &[node.clone()], &image).unwrap_err();
+        assert!(matches!(error, ExtError::NoDirectory(_)), "{error}");
     }
     node.path = "/etc".parse().unwrap();
-    let error = make_ext4(&fixture.tree, &[node.clone()], &image, &spec()).unwrap_err();
-    assert!(matches!(error, Ext4Error::InTheWay(_)), "{error}");
+    let error = make(&fixture.tree, &[node.clone()], &image).unwrap_err();
+    assert!(matches!(error, ExtError::InTheWay(_)), "{error}");
     node.path = "/dev/a\nquit".parse().unwrap();
-    let error = make_ext4(&fixture.tree, &[node], &image, &spec()).unwrap_err();
-    assert!(matches!(error, Ext4Error::ControlCharacter(_)), "{error}");
+    let error = make(&fixture.tree, &[node], &image).unwrap_err();
+    assert!(matches!(error, ExtError::ControlCharacter(_)), "{error}");
 }
 
 #[test]
@@ -173,22 +172,47 @@ fn what_debugfs_refuses_is_an_error() {
     let image = image(&fixture, ByteSize::from_mib(48));
     let mut node = fixture::device_nodes().remove(0);
     node.major = 1 << 20;
-    let error = make_ext4(&fixture.tree, &[node], &image, &spec()).unwrap_err();
+    let error = make(&fixture.tree, &[node], &image).unwrap_err();
     assert!(error.to_string().contains("mknod"), "{error}");
 }
 
 #[test]
-fn an_output_file_can_be_the_image() {
+fn what_has_no_room_is_told_apart() {
     let fixture = fixture();
-    let output = OutputFile::create(&fixture.scratch.join("final.raw")).unwrap();
-    let size = ByteSize::from_mib(48);
-    make_ext4_of_size(
-        &fixture.tree,
-        &[],
-        (output.temporary_path(), output.file()),
-        &spec(),
-        size,
-    )
-    .unwrap();
-    check_ext4(output.temporary_path());
+    fs::write(fixture.tree.join("huge"), vec![1; 20 << 20]).unwrap();
+    for size in [16, 2] {
+        let error = make(&fixture.tree, &[], &image(&fixture, ByteSize::from_mib(size))).unwrap_err();
+        assert!(matches!(error, ExtError::TooSmall(_)), "{error}");
+    }
+}
+
+#[test]
+fn each_of_the_types_is_made_at_its_offset() {
+    let fixture = fixture();
+    for (kind, journal) in [("ext2", false), ("ext3", true), ("ext4", true)] {
+        let path = image(&fixture, ByteSize::from_mib(64));
+        let layout = layout(&format!("name: root, type: {kind}"));
+        let file = File::options().write(true).open(&path).unwrap();
+        let room = Room {
+            image: &path,
+            file: &file,
+            extent: Extent {
+                start: 3 << 20,
+                length: 60 << 20,
+            },
+            sector_size: 4096,
+        };
+        let nodes = fixture::device_nodes();
+        make_ext(&fixture.tree, &nodes, room, spec_of(&layout, None).root(), None).unwrap();
+        let at = format!("{path}?offset={}", 3 << 20);
+        run("e2fsck", &["-fn", &at]);
+        let superblock = debugfs(Utf8Path::new(&at), "show_super_stats -h");
+        assert_eq!(field(&superblock, "Filesystem volume name:"), "root");
+        assert_eq!(field(&superblock, "Block size:"), "4096");
+        assert_eq!(field(&superblock, "Block count:"), (60 << 8).to_string());
+        assert_eq!(superblock.contains("has_journal"), journal, "{superblock}");
+        assert_eq!(superblock.contains("extent"), kind == "ext4", "{superblock}");
+        assert_eq!(debugfs(Utf8Path::new(&at), "cat /etc/hostname"), "fixture\n");
+        assert!(debugfs(Utf8Path::new(&at), "stat /dev/null").contains("number: 01:03"));
+    }
 }

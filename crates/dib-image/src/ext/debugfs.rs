@@ -9,12 +9,13 @@ use std::os::unix::fs::MetadataExt;
 use camino::Utf8Path;
 use dib_sys::{DeviceKind, DeviceNode, TargetPath};
 
-use super::Ext4Error;
+use super::ExtError;
+use crate::room::Room;
 use crate::tool::Tool;
 
 /// Returns debugfs's commands for the root directory's attributes and the device nodes.
-pub(super) fn script(tree: &Utf8Path, device_nodes: &[DeviceNode]) -> Result<String, Ext4Error> {
-    let root = fs::metadata(tree).map_err(|source| Ext4Error::Io {
+pub(super) fn script(tree: &Utf8Path, device_nodes: &[DeviceNode]) -> Result<String, ExtError> {
+    let root = fs::metadata(tree).map_err(|source| ExtError::Io {
         path: tree.to_owned(),
         source,
     })?;
@@ -35,15 +36,15 @@ pub(super) fn script(tree: &Utf8Path, device_nodes: &[DeviceNode]) -> Result<Str
     Ok(script)
 }
 
-fn add_node(script: &mut String, tree: &Utf8Path, node: &DeviceNode) -> Result<(), Ext4Error> {
-    let missing = || Ext4Error::NoDirectory(node.path.clone());
+fn add_node(script: &mut String, tree: &Utf8Path, node: &DeviceNode) -> Result<(), ExtError> {
+    let missing = || ExtError::NoDirectory(node.path.clone());
     let name = node
         .path
         .file_name()
-        .ok_or_else(|| Ext4Error::InTheWay(node.path.clone()))?;
+        .ok_or_else(|| ExtError::InTheWay(node.path.clone()))?;
     let directory = node.path.parent().ok_or_else(missing)?;
     if node.path.as_relative().contains(char::is_control) {
-        return Err(Ext4Error::ControlCharacter(node.path.clone()));
+        return Err(ExtError::ControlCharacter(node.path.clone()));
     }
     if !is_directory_of_tree(tree, &directory) {
         return Err(missing());
@@ -51,7 +52,7 @@ fn add_node(script: &mut String, tree: &Utf8Path, node: &DeviceNode) -> Result<(
     let path = quoted(&node.path.to_string());
     let in_place = fs::symlink_metadata(tree.join(node.path.as_relative())).ok();
     if in_place.as_ref().is_some_and(fs::Metadata::is_dir) {
-        return Err(Ext4Error::InTheWay(node.path.clone()));
+        return Err(ExtError::InTheWay(node.path.clone()));
     }
     if in_place.is_some() {
         writeln!(script, "rm {path}").expect(STRING);
@@ -113,13 +114,17 @@ fn is_directory_of_tree(tree: &Utf8Path, path: &TargetPath) -> bool {
 ///
 /// debugfs ends with success whatever its commands do, so anything it prints on standard error but its version is
 /// taken for a failure.
-pub(super) fn run(image: &Utf8Path, script: &str) -> Result<(), Ext4Error> {
-    let file = script_file(script).map_err(|source| Ext4Error::Io {
-        path: image.to_owned(),
+pub(super) fn run(room: Room<'_>, script: &str, seed: Option<u64>) -> Result<(), ExtError> {
+    let file = script_file(script).map_err(|source| ExtError::Io {
+        path: room.image.to_owned(),
         source,
     })?;
     let path = file.path().to_string_lossy();
-    let tool = Tool::new("debugfs").arguments(["-w", "-f", &path, image.as_str()]);
+    // libext2fs takes what stands behind the last question mark for options.
+    let image = format!("{}?offset={}", room.image, room.extent.start);
+    let tool = Tool::new("debugfs", "e2fsprogs")
+        .at_time(seed)
+        .arguments(["-w", "-f", &path, &image]);
     let mut finished = tool.run()?;
     finished.complaints.retain(|line| !line.starts_with("debugfs 1."));
     if !finished.complaints.is_empty() {

@@ -1,0 +1,117 @@
+//! The tree as an ext2, ext3 or ext4 file system.
+
+mod debugfs;
+mod options;
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use dib_sys::{DeviceNode, TargetPath};
+
+use crate::ToolError;
+use crate::disk_spec::FileSystem;
+use crate::room::Room;
+use crate::tool::Tool;
+
+/// Making an ext2, ext3 or ext4 file system failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtError {
+    /// The files don't fit.
+    #[error("the files do not fit")]
+    TooSmall(#[source] ToolError),
+    /// A program failed.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// The image's file or the tree could not be read or written.
+    #[error("failed to prepare the file system in {path}")]
+    Io {
+        /// The file or directory.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A device node's directory is not in the tree.
+    #[error("the device node {0} belongs into a directory that the tree does not have")]
+    NoDirectory(TargetPath),
+    /// A directory stands where a device node belongs.
+    #[error("a directory stands where the device node {0} belongs")]
+    InTheWay(TargetPath),
+    /// A path can't be given to debugfs.
+    #[error("the path of the device node {0:?} holds a control character")]
+    ControlCharacter(TargetPath),
+}
+
+/// Makes a file system of the tree in its room, which must be all holes.
+///
+/// `mke2fs -d` copies the tree, with owners, modes, hard links and extended attributes, and without mounting
+/// anything. The root directory's own attributes, which mke2fs leaves out, and the device nodes of the list are
+/// written afterwards by `debugfs`; a device node replaces what stands in its place, but no directory. The file stays
+/// sparse: neither inode tables nor journal are written out, both read as zeros already. Called in a user namespace,
+/// file capabilities come out as revision 2, since the kernel converts those of the namespace's root when they are read.
+///
+/// With a `seed`, the time of `SOURCE_DATE_EPOCH`, the same tree gives the same bytes: what the tree does not say is of
+/// that time.
+///
+/// # Errors
+/// When the tree doesn't fit, `mke2fs` or `debugfs` is missing or fails, or a device node's directory is missing.
+pub(crate) fn make_ext(
+    tree: &Utf8Path,
+    device_nodes: &[DeviceNode],
+    room: Room<'_>,
+    file_system: &FileSystem,
+    seed: Option<u64>,
+) -> Result<(), ExtError> {
+    let script = debugfs::script(tree, device_nodes)?;
+    let mke2fs = mke2fs(tree, room, file_system, seed);
+    let finished = mke2fs.run()?;
+    let no_room = ran_out_of_room(&finished.complaints);
+    match mke2fs.require_success(finished) {
+        Err(source) if no_room => return Err(ExtError::TooSmall(source)),
+        result => result?,
+    }
+    debugfs::run(room, &script, seed)
+}
+
+fn mke2fs(tree: &Utf8Path, room: Room<'_>, file_system: &FileSystem, seed: Option<u64>) -> Tool {
+    let identifier = file_system.identifier().to_string();
+    let (options, mut extended) = options::split(&file_system.options);
+    extended.extend(["lazy_itable_init=1", "lazy_journal_init=1"].map(str::to_owned));
+    extended.push(format!("offset={}", room.extent.start));
+    if seed.is_some() {
+        // Directories' indexes depend on it, and by default it is random.
+        extended.push(format!("hash_seed={identifier}"));
+    }
+    let mut tool = Tool::new("mke2fs", "e2fsprogs").at_time(seed).arguments([
+        "-t",
+        file_system.kind().as_str(),
+        "-q",
+        "-F",
+    ]);
+    if room.sector_size > 1024 {
+        // A block is no smaller than a sector.
+        tool = tool.arguments(["-b", &room.sector_size.to_string()]);
+    }
+    tool.arguments(options)
+        .arguments(["-L", file_system.label(), "-U", &identifier])
+        .arguments(["-E", &extended.join(",")])
+        .arguments(["-d", tree.as_str(), room.image.as_str()])
+        .arguments([format!("{}k", room.extent.length / 1024)])
+}
+
+/// The messages of libext2fs's errors for a full file system, as `mke2fs` prints them in the C locale.
+fn ran_out_of_room(complaints: &[String]) -> bool {
+    const MESSAGES: [&str; 5] = [
+        "Could not allocate block in ext2 filesystem",
+        "Could not allocate inode in ext2 filesystem",
+        "No free space in the directory",
+        "journal size too big for filesystem",
+        "Not enough space to build proposed filesystem",
+    ];
+    complaints
+        .iter()
+        .any(|line| MESSAGES.iter().any(|message| line.contains(message)))
+}
+
+#[cfg(test)]
+mod tests;
