@@ -132,7 +132,7 @@ fn in_machine(workspace: &Workspace, command: &mut Command, base: &Utf8Path) -> 
         workspace,
         &InMachine {
             command,
-            writable: vec![output, cache],
+            directories: vec![workspace.root.clone(), workspace.target.clone(), output, cache],
         },
     )
 }

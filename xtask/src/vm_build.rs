@@ -52,8 +52,9 @@ struct Job {
 pub(crate) struct InMachine<'c> {
     /// The command as it would be run on the host.
     pub(crate) command: &'c Command,
-    /// The directories that it writes to.
-    pub(crate) writable: Vec<Utf8PathBuf>,
+    /// The directories that it works in. All else of the host is read-only, or not there where the machine has memory
+    /// instead.
+    pub(crate) directories: Vec<Utf8PathBuf>,
 }
 
 /// Runs a command in a machine of its own and returns its exit status.
@@ -80,8 +81,9 @@ fn run_in(
     wanted: &InMachine<'_>,
 ) -> Result<u8, TaskError> {
     let status_file = place.join("status");
-    let mut writable = wanted.writable.clone();
-    writable.push(place.to_owned());
+    let mut writable = vec![place.to_owned()];
+    writable.extend_from_slice(&wanted.directories);
+    let writable = without_nested(writable);
     let job = job_of(kernel, wanted, &writable, &status_file)?;
     let text = serde_json::to_vec_pretty(&job).expect("a job is texts alone");
     let initramfs = place.join("initramfs");
@@ -219,6 +221,18 @@ fn share_arguments(directory: &Utf8Path, tag: &str, read_only: bool) -> [String;
     ]
 }
 
+/// Leaves out what is below another of the directories.
+fn without_nested(mut directories: Vec<Utf8PathBuf>) -> Vec<Utf8PathBuf> {
+    directories.sort();
+    directories.dedup();
+    let all = directories.clone();
+    directories.retain(|directory| {
+        !all.iter()
+            .any(|other| other != directory && directory.starts_with(other))
+    });
+    directories
+}
+
 fn share(number: usize) -> String {
     format!("share{number}")
 }
@@ -237,6 +251,14 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_is_shared_once() {
+        let directories = ["/p/out", "/p", "/c", "/p", "/pp"]
+            .map(Utf8PathBuf::from)
+            .to_vec();
+        assert_eq!(without_nested(directories), ["/c", "/p", "/pp"]);
+    }
+
+    #[test]
     fn a_job_is_the_command_as_the_host_would_run_it() {
         let mut command = Command::new("/dib");
         command
@@ -250,7 +272,7 @@ mod tests {
         };
         let wanted = InMachine {
             command: &command,
-            writable: Vec::new(),
+            directories: Vec::new(),
         };
         let job =
             job_of(&kernel, &wanted, &["/out".into()], "/run/status".into()).expect("it has a directory");

@@ -47,6 +47,11 @@ const RULES: &[Rule] = &[
         tests_may_use: &[],
     },
     Rule {
+        package: "dib-boot",
+        may_use: &["dib-sys"],
+        tests_may_use: &[],
+    },
+    Rule {
         package: "dib-core",
         may_use: &["dib-archive", "dib-cache", "dib-sys"],
         tests_may_use: &[],
@@ -80,6 +85,7 @@ const RULES: &[Rule] = &[
     Rule {
         package: "dib-cli",
         may_use: &[
+            "dib-boot",
             "dib-cache",
             "dib-core",
             "dib-deb",
