@@ -4,14 +4,14 @@ mod cache;
 mod documents;
 mod elements;
 
-use dib_core::{HookName, Phase, Plan, Registry};
+use dib_core::{HookName, Phase, Registry};
 
 use crate::arguments::{CommandLine, DibCommand, ElementsCommand, ImageOptions};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::image_spec::{check_output_place, console_options, spec_from};
 use crate::log::Stream;
-use crate::{elements_path, hook_scripts, pipeline, stdout};
+use crate::{disk, elements_path, hook_scripts, pipeline, stdout};
 
 /// Runs a command; `given` is its command line without the program's name.
 pub(crate) fn run(
@@ -40,7 +40,7 @@ pub(crate) fn run(
         DibCommand::Plan(options) => {
             let spec = spec_from(options, environment, image_arguments)?;
             elements_path::add_of_spec(&mut registry, &spec)?;
-            stdout::print(&Plan::resolve(&registry, &spec)?.to_string())
+            stdout::print(&disk::plan(&registry, &spec)?.0.to_string())
         }
         DibCommand::Elements(arguments) => {
             elements_path::add(&mut registry, &elements_path::directories_of(environment))?;

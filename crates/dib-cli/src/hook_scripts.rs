@@ -7,7 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_cache::Cache;
 use dib_core::variables::Origin;
-use dib_core::{Build, HookName, ImageSpec, Journal, Phase, Plan, Registry, SandboxMachine, Variables};
+use dib_core::{
+    Build, HookName, ImageSpec, Journal, Phase, Plan, PlannedDisk, Registry, SandboxMachine, Variables,
+};
 use dib_sys::TargetRoot;
 use dib_sys::command::quote;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,7 @@ struct State {
     spec: ImageSpec,
     tree: Utf8PathBuf,
     variables: Vec<(String, String)>,
+    disk: PlannedDisk,
 }
 
 /// Writes, for each phase, a directory with an executable for each hook, which runs that hook again.
@@ -71,6 +74,7 @@ pub(crate) fn write_state(
         variables: set_by_build
             .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
             .collect(),
+        disk: plan.disk().clone(),
     };
     fs::write(build_directory.join(STATE_FILE), serde_json::to_vec(&state)?)
 }
@@ -102,7 +106,7 @@ pub(crate) fn run(
             CliError::new(ErrorKind::InputOutput, error).hint(format!("{path} tells about the build"))
         })?;
     elements_path::add_of_spec(&mut registry, &state.spec)?;
-    let plan = Plan::resolve(&registry, &state.spec)?;
+    let plan = Plan::resolve(&registry, &state.spec)?.with_disk(state.disk)?;
     let target =
         TargetRoot::open(&state.tree).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     let cache: Cache = open_cache(&state.spec, console)?;

@@ -2,32 +2,13 @@
 
 use dib_core::{Build, ChecksumKind, Compression, ExistingOutput, ImageType, OutputSpec};
 use dib_image::{
-    BlockDeviceConfig, ByteSize, Checksums, DiskSpec, Event, Existing, ImageFormat, ImageSize, Output,
-    Qcow2Options, RootFileSystem, WrittenImage, write_images,
+    Checksums, DiskSpec, Event, Existing, ImageFormat, Output, Qcow2Options, WrittenImage, write_images,
 };
 
 use indicatif::BinaryBytes;
 
 use crate::workspace::BuildDirectory;
-use crate::{CliError, Console, ErrorKind, Step};
-
-/// Says what the disk shall be like.
-///
-/// # Errors
-/// When the label is none.
-pub(crate) fn disk_spec(output: &OutputSpec) -> Result<DiskSpec, CliError> {
-    let size = output.size.map_or(ImageSize::Fitting, |bytes| {
-        ImageSize::Exact(ByteSize::from_bytes(bytes))
-    });
-    let root = RootFileSystem {
-        label: output.root_label.clone(),
-        journal: ByteSize::from_mib(output.journal_mib),
-        ..RootFileSystem::default()
-    };
-    DiskSpec::new(BlockDeviceConfig::unpartitioned(), &root, size, None).map_err(|error| {
-        CliError::new(ErrorKind::Usage, error).hint("--root-label and ROOT_LABEL name the label")
-    })
-}
+use crate::{CliError, Console, Step};
 
 /// Writes the images of a build whose tree is final.
 ///

@@ -23,6 +23,7 @@
 //! In reading order:
 //! - [`arguments`], [`environment`]: what the user gave.
 //! - [`image_spec`]: both become an `ImageSpec`; `elements_path`: the user's elements join the program's.
+//! - `disk`: the plan, and what its disk is like.
 //! - [`pipeline`]: the build, in its sandbox; `workspace`, `download_cache`, `hook_scripts`, `images` and
 //!   `report` are its parts.
 //! - [`log`], [`progress`]: what a build shows.
@@ -38,6 +39,7 @@ pub mod pipeline;
 pub mod progress;
 
 mod commands;
+mod disk;
 mod download_cache;
 mod elements_path;
 mod hook_scripts;

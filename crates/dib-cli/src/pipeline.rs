@@ -12,7 +12,7 @@ use indicatif::BinaryBytes;
 
 use crate::download_cache::open_cache;
 use crate::workspace::{self, BuildDirectory};
-use crate::{CliError, Console, ConsoleOptions, ErrorKind, Stream, hook_scripts, images, report};
+use crate::{CliError, Console, ConsoleOptions, ErrorKind, Stream, disk, hook_scripts, images, report};
 
 /// Builds an image.
 ///
@@ -22,8 +22,7 @@ use crate::{CliError, Console, ConsoleOptions, ErrorKind, Stream, hook_scripts, 
 /// When no plan can be made, when there can be no sandbox, or when the build fails or is interrupted. What went wrong
 /// in the sandbox has been shown by then, and the error only carries its exit code.
 pub fn build(registry: &Registry, spec: &ImageSpec, console: &ConsoleOptions) -> Result<(), CliError> {
-    let plan = Plan::resolve(registry, spec)?;
-    let disk = images::disk_spec(&spec.output)?;
+    let (plan, disk) = disk::plan(registry, spec)?;
     let directory = BuildDirectory::create(&workspace::parent_directory(spec))?;
     let result = in_sandbox(|| match console.open() {
         Ok(console) => build_and_clear(&plan, &disk, &directory, &console),

@@ -75,7 +75,7 @@ impl<'r> Plan<'r> {
     /// variable, when a service is mapped twice, or when a variable's default leads back to itself.
     pub fn resolve(registry: &'r Registry, spec: &ImageSpec) -> Result<Self, PlanError> {
         let elements = planned_elements(registry, spec)?;
-        let variables = planned_variables(&elements, spec, &[])?;
+        let variables = planned_variables(&elements, spec, &BTreeMap::new())?;
         Ok(Self {
             hooks: hooks::planned(&elements, &variables)?,
             packages: packages::planned(&elements, spec, &variables)?,
@@ -178,7 +178,7 @@ fn planned_elements<'r>(
 fn planned_variables(
     elements: &[PlannedElement<'_>],
     spec: &ImageSpec,
-    of_disk: &[(&'static str, String)],
+    of_disk: &BTreeMap<String, String>,
 ) -> Result<Variables, PlanError> {
     let declared = elements.iter().flat_map(|planned| {
         planned
@@ -188,11 +188,7 @@ fn planned_variables(
             .map(|variable| (planned.element.name(), variable))
     });
     let mut set_by_build = build_variables(spec, elements);
-    set_by_build.extend(
-        of_disk
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone())),
-    );
+    set_by_build.extend(of_disk.clone());
     let mut known = spec.variables.clone();
     known.extend(set_by_build.clone());
     let mut variables = Variables::resolve(&known, declared)?;

@@ -1,5 +1,9 @@
 //! What a plan knows of the disk, without knowing what a disk is.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
 use super::{Plan, PlanError, planned_variables};
 use crate::ElementName;
 use crate::element::BlockDevice;
@@ -14,10 +18,10 @@ pub struct PlannedBlockDevice<'p> {
 }
 
 /// What whoever makes the disk says of it before anything is built.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedDisk {
     /// The variables by which hooks learn about it, such as `DIB_ROOT_LABEL`.
-    pub variables: Vec<(&'static str, String)>,
+    pub variables: BTreeMap<String, String>,
     /// What `/etc/fstab` holds in the image.
     pub fstab: String,
     /// The type of the partition table, `mbr` or `gpt`, where the disk has one.
@@ -29,7 +33,7 @@ pub struct PlannedDisk {
 }
 
 /// A file system of the disk that is mounted in the image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedFileSystem {
     /// Where it is mounted, such as `/`.
     pub mount_point: String,

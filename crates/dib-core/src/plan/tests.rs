@@ -253,7 +253,7 @@ fn defaults_may_refer_to_what_the_build_sets() {
     let registry = registry([Element::new("base"), tiny]);
     let plan = Plan::resolve(&registry, &ImageSpec::of_elements(&["tiny"])).unwrap();
     let disk = PlannedDisk {
-        variables: vec![("DIB_ROOT_LABEL", "cloudimg-rootfs".to_owned())],
+        variables: [("DIB_ROOT_LABEL".to_owned(), "cloudimg-rootfs".to_owned())].into(),
         ..Default::default()
     };
     let plan = plan.with_disk(disk).unwrap();

@@ -16,7 +16,7 @@ fn file_system(mount_point: &str, kind: &str, uuid: &str, partition: Option<u32>
 
 fn disk(table: &str, file_systems: Vec<PlannedFileSystem>) -> PlannedDisk {
     PlannedDisk {
-        variables: vec![("DIB_ROOT_LABEL", "cloudimg-rootfs".to_owned())],
+        variables: [("DIB_ROOT_LABEL".to_owned(), "cloudimg-rootfs".to_owned())].into(),
         partition_table: Some(table.to_owned()),
         file_systems,
         ..PlannedDisk::default()

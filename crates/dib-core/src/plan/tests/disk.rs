@@ -97,7 +97,7 @@ fn hooks_and_people_learn_what_the_disk_is_like() {
     let registry = registry([Element::new("base"), system("debian")]);
     let plan = Plan::resolve(&registry, &ImageSpec::of_elements(&["debian"])).unwrap();
     let disk = PlannedDisk {
-        variables: vec![("DIB_ROOT_LABEL", "root".to_owned())],
+        variables: [("DIB_ROOT_LABEL".to_owned(), "root".to_owned())].into(),
         fstab: "LABEL=root / ext4 defaults 0 1\n".to_owned(),
         summary: vec!["mbr".to_owned(), "1 root".to_owned()],
         ..PlannedDisk::default()
