@@ -120,6 +120,11 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     } else {
         "e2fsprogs"
     };
+    run_of(package, program, arguments)
+}
+
+/// Runs a program of another package, and returns what it printed when it succeeded.
+pub(crate) fn run_of(package: &str, program: &str, arguments: &[&str]) -> String {
     let output: Output = Command::new(program)
         .args(arguments)
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
