@@ -2,6 +2,7 @@
 
 mod debugfs;
 mod options;
+mod times;
 
 use std::io;
 
@@ -70,7 +71,12 @@ pub(crate) fn make_ext(
         Err(source) if no_room => return Err(ExtError::TooSmall(source)),
         result => result?,
     }
-    debugfs::run(room, &script, seed)
+    debugfs::run(room, &script, seed)?;
+    seed.map_or(Ok(()), |seed| times::set_all(room, seed))
+        .map_err(|source| ExtError::Io {
+            path: room.image.to_owned(),
+            source,
+        })
 }
 
 fn mke2fs(tree: &Utf8Path, room: Room<'_>, file_system: &FileSystem, seed: Option<u64>) -> Tool {

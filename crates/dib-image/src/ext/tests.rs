@@ -28,7 +28,7 @@ fn make_as(
     image: &Utf8Path,
     seed: Option<u64>,
 ) -> Result<(), ExtError> {
-    let file = File::options().write(true).open(image).unwrap();
+    let file = File::options().read(true).write(true).open(image).unwrap();
     let length = file.metadata().unwrap().len();
     let room = Room {
         image,
@@ -192,7 +192,7 @@ fn each_of_the_types_is_made_at_its_offset() {
     for (kind, journal) in [("ext2", false), ("ext3", true), ("ext4", true)] {
         let path = image(&fixture, ByteSize::from_mib(64));
         let layout = layout(&format!("name: root, type: {kind}"));
-        let file = File::options().write(true).open(&path).unwrap();
+        let file = File::options().read(true).write(true).open(&path).unwrap();
         let room = Room {
             image: &path,
             file: &file,
@@ -215,4 +215,43 @@ fn each_of_the_types_is_made_at_its_offset() {
         assert_eq!(debugfs(Utf8Path::new(&at), "cat /etc/hostname"), "fixture\n");
         assert!(debugfs(Utf8Path::new(&at), "stat /dev/null").contains("number: 01:03"));
     }
+}
+
+#[test]
+fn the_same_tree_gives_the_same_bytes_at_a_fixed_time() {
+    const TIME: u64 = 1_700_000_000;
+    let fixture = fixture();
+    let layout = layout("name: mkfs_root");
+    let made = |read_at| {
+        let hostname = File::open(fixture.tree.join("etc/hostname")).unwrap();
+        let read_at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(read_at);
+        hostname
+            .set_times(fs::FileTimes::new().set_accessed(read_at))
+            .unwrap();
+        let path = image(&fixture, ByteSize::from_mib(48));
+        make_as(
+            &layout,
+            &fixture.tree,
+            &fixture::device_nodes(),
+            &path,
+            Some(TIME),
+        )
+        .unwrap();
+        check_ext4(&path);
+        let stat = debugfs(&path, "stat /etc/hostname");
+        for name in ["ctime:", "atime:", "crtime:"] {
+            assert_eq!(field(&stat, name), format!("0x{TIME:x}:00000000"), "{name}");
+        }
+        assert_eq!(field(&stat, "mtime:").split(':').next(), Some("0x3a7b8372"));
+        let superblock = debugfs(&path, "show_super_stats -h");
+        for name in ["Filesystem created:", "Last write time:", "Last checked:"] {
+            let (_, rest) = superblock.split_once(name).unwrap();
+            assert!(
+                rest.trim_start().starts_with("Tue Nov 14 22:13:20 2023"),
+                "{name} {rest}"
+            );
+        }
+        fs::read(&path).unwrap()
+    };
+    assert!(made(1_000_000_000) == made(1_100_000_000), "the images differ");
 }
