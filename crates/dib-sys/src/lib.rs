@@ -10,9 +10,11 @@
 //! - [`sandbox`]: namespaces that take their mounts and processes with them when they end.
 //! - [`mounts`]: bind mounts and the kernel's file systems in the target.
 //! - [`command`]: programs run in the target or beside it.
+//! - [`companion`]: programs that run beside this process and end with it.
 //! - [`device_node`]: device nodes that an ordinary user's sandbox cannot make, kept for the image.
 
 pub mod command;
+pub mod companion;
 pub mod device_node;
 pub mod mounts;
 pub mod sandbox;
