@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use camino::Utf8Path;
-use dib_core::{Element, ElementName, Phase};
+use dib_core::{Arch, Element, ElementName, Phase};
 
 use crate::error::{ElementError, Misplaced};
 use crate::{maps, package_installs, readme};
@@ -38,6 +38,13 @@ pub fn load_element(directory: &Utf8Path) -> Result<Element, ElementError> {
     }
     if let Some(map) = read_document(&directory.join("svc-map"), maps::service_map)? {
         element = element.service_map(map);
+    }
+    for (file, arch) in layouts(directory)? {
+        let config = read(&directory.join(&file))?.unwrap_or_default();
+        element = match arch {
+            Some(arch) => element.block_device_of_arch(arch, &config),
+            None => element.block_device(&config),
+        };
     }
     let unread = what_only_hooks_use(directory)?;
     if unread.is_empty() {
@@ -104,30 +111,47 @@ fn as_texts(names: &[ElementName]) -> Vec<&str> {
     names.iter().map(ElementName::as_str).collect()
 }
 
-/// Lists what the directory has for hooks: phases, their environment, and files that hooks of others look for.
-fn what_only_hooks_use(directory: &Utf8Path) -> Result<Vec<String>, ElementError> {
-    let cannot = |source| ElementError::Read {
+/// Lists the files that lay out a disk, each with the architecture that it is for.
+fn layouts(directory: &Utf8Path) -> Result<Vec<(String, Option<Arch>)>, ElementError> {
+    let mut layouts = Vec::new();
+    for name in file_names(directory)? {
+        let of = name
+            .strip_prefix("block-device-")
+            .and_then(|rest| rest.strip_suffix(".yaml"));
+        let arch = |of: &str| Arch::ALL.iter().copied().find(|arch| arch.is_called(of));
+        match of {
+            Some("default") => layouts.push((name, None)),
+            // One for an architecture that nobody knows is for no build.
+            Some(of) => layouts.extend(arch(of).map(|arch| (name.clone(), Some(arch)))),
+            None => {}
+        }
+    }
+    Ok(layouts)
+}
+
+/// Lists the names in the directory, sorted. What is no UTF-8 is nothing that anybody looks for.
+fn file_names(directory: &Utf8Path) -> Result<Vec<String>, ElementError> {
+    let entries = directory.read_dir_utf8().map_err(|source| ElementError::Read {
         path: directory.to_owned(),
         source,
-    };
-    let mut names = Vec::new();
-    for entry in directory.read_dir_utf8().map_err(cannot)? {
-        // What has a name that is not UTF-8 is nothing that anybody looks for.
-        let Ok(entry) = entry else { continue };
-        let name = entry.file_name();
+    })?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_owned())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Lists what the directory has for hooks: phases, their environment, and files that hooks of others look for.
+fn what_only_hooks_use(directory: &Utf8Path) -> Result<Vec<String>, ElementError> {
+    let is_for_hooks = |name: &String| {
         let is_phase = name
             .strip_suffix(".d")
             .is_some_and(|name| name.parse::<Phase>().is_ok());
-        let is_disk = name.starts_with("block-device-")
-            && Utf8Path::new(name)
-                .extension()
-                .is_some_and(|extension| extension == "yaml");
-        if is_phase || is_disk || ["environment.d", "init-scripts"].contains(&name) {
-            names.push(name.to_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
+        is_phase || ["environment.d", "init-scripts"].contains(&name.as_str())
+    };
+    Ok(file_names(directory)?.into_iter().filter(is_for_hooks).collect())
 }
 
 #[cfg(test)]
@@ -189,6 +213,24 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_is_laid_out_by_files_for_architectures() {
+        let (_parent, directory) = element(&[
+            ("block-device-default.yaml", "of the rest"),
+            ("block-device-ppc64le.yaml", "of POWER"),
+            ("block-device-vax.yaml", "of nobody"),
+        ]);
+        let element = load_element(&directory).unwrap();
+        let layout = |arch| {
+            element
+                .block_device_for(arch)
+                .map(|device| device.config.as_str())
+        };
+        assert_eq!(layout(Arch::Amd64), Some("of the rest"));
+        assert_eq!(layout(Arch::Ppc64el), Some("of POWER"));
+        assert_eq!(element.why_unusable(), None);
+    }
+
+    #[test]
     fn what_only_hooks_use_makes_it_unusable() {
         let (_parent, directory) = element(&[
             ("install.d/50-x", "#!/bin/sh\n"),
@@ -199,9 +241,7 @@ mod tests {
         let element = load_element(&directory).unwrap();
         assert_eq!(
             element.why_unusable().unwrap(),
-            format!(
-                "{directory} has block-device-default.yaml, environment.d, install.d, and scripts are not run yet"
-            )
+            format!("{directory} has environment.d, install.d, and scripts are not run yet")
         );
     }
 
