@@ -14,6 +14,7 @@ use dib_sys::command::{CommandError, CommandStatus, Replay as _, Stdin, TargetCo
 use dib_sys::{TargetError, TargetPath};
 
 use self::initramfs::{Deferred, MakeError};
+use self::modules::plain::Plain;
 use self::parts::Parts;
 use crate::transaction::Place;
 
@@ -115,10 +116,10 @@ fn configure_quietly(place: Place<'_>) -> Result<(), ConfigureError> {
 }
 
 /// Configures all; `before_kernels` returns when the modules of the kernels are known.
-fn configure_in_order(
-    place: Place<'_>,
+fn configure_in_order<'p>(
+    place: Place<'p>,
     kernels: &[String],
-    before_kernels: impl FnOnce() -> Result<(), TargetError> + Send,
+    before_kernels: impl FnOnce() -> Result<Vec<Plain<'p>>, TargetError> + Send,
 ) -> Result<(), ConfigureError> {
     let mut observed = Observed::default();
     let total = parts::unconfigured(place.target)?;
@@ -135,13 +136,13 @@ fn configure_in_order(
 
 /// Configures packages in three goes. While the second one goes on, the initramfs of each kernel is made, before its
 /// package asks for one: what it will ask for is known, and what it is made of has been configured in the first go.
-fn configure_beside_initramfs(
-    place: Place<'_>,
+fn configure_beside_initramfs<'p>(
+    place: Place<'p>,
     deferred: &Deferred<'_>,
     kernels: &[String],
     total: usize,
     observed: &mut Observed,
-    before_kernels: impl FnOnce() -> Result<(), TargetError> + Send,
+    before_kernels: impl FnOnce() -> Result<Vec<Plain<'p>>, TargetError> + Send,
 ) -> Result<(), ConfigureError> {
     let parts = Parts::find(place.target)?;
     let expected = deferred.expected_requests(kernels)?;
@@ -173,10 +174,12 @@ fn configure_beside_initramfs(
         let making = thread::Builder::new()
             .name("initramfs".to_owned())
             .spawn_scoped(scope, move || {
-                before_kernels()?;
+                let decompressed = before_kernels()?;
                 // Nobody listens any more where a package could not be configured.
                 let _ = known.send(());
-                deferred.make(expected, kept).map_err(ConfigureError::from)
+                deferred
+                    .make(expected, kept, &decompressed)
+                    .map_err(ConfigureError::from)
             })
             .map_err(ConfigureError::Thread)?;
         let configured = run_dpkg_with(&parts.apart).and_then(|()| match modules_are_known.recv() {
@@ -199,9 +202,9 @@ fn configure_beside_initramfs(
         place
             .progress
             .line("making the initramfs again, since what it is made of has changed");
-        deferred.make(&expected.among(&late), None)?;
+        deferred.make(&expected.among(&late), None, &[])?;
     }
-    Ok(deferred.make(&late.without(&expected).but_updates_of(&expected), None)?)
+    Ok(deferred.make(&late.without(&expected).but_updates_of(&expected), None, &[])?)
 }
 
 /// Runs `dpkg --configure` with these arguments.

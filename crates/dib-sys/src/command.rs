@@ -3,6 +3,7 @@
 //! A command gets the environment it is given and nothing else, and a process group of its own. What it leaves running
 //! in that group is ended after it; what left the group is not waited for.
 
+mod enter;
 mod group;
 mod missing;
 mod output;
@@ -13,20 +14,20 @@ use std::ffi::CStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 
 use crate::target_path::TargetPath;
 use crate::target_root::{TargetError, TargetRoot, resolve_in_root};
 
+pub use enter::Bind;
 pub use replay::{quote, without_password};
 
 /// A program to run in the target, as its root sees itself.
@@ -235,6 +236,21 @@ pub fn run_in_target(
     command: &TargetCommand,
     on_line: &mut dyn FnMut(Stream, &str),
 ) -> Result<CommandOutcome, CommandError> {
+    run_in_target_with(root, command, &[], on_line)
+}
+
+/// Runs a command as [`run_in_target`] does, in a mount namespace of its own, in which things stand in other places.
+///
+/// Nobody else sees them there, and they are gone with the command's last process. It needs the sandbox (or root).
+///
+/// # Errors
+/// As [`run_in_target`], or when the kernel refuses the namespace or a bind.
+pub fn run_in_target_with(
+    root: &TargetRoot,
+    command: &TargetCommand,
+    binds: &[Bind],
+    on_line: &mut dyn FnMut(Stream, &str),
+) -> Result<CommandOutcome, CommandError> {
     let mut process = prepare(&command.argv, &command.environment, &command.stdin)?;
     let program = command.argv[0].clone();
     let working_directory = root
@@ -243,15 +259,14 @@ pub fn run_in_target(
             program: program.clone(),
             source,
         })?;
-    let (root_fd, directory_fd) = (root.as_fd().as_raw_fd(), working_directory.as_raw_fd());
-    let enter = move || {
-        enter_root(root_fd, directory_fd)?;
-        // SAFETY: umask takes any mode and only sets a number of this process.
-        unsafe { libc::umask(0o022) };
-        Ok(())
-    };
-    // SAFETY: `enter` makes system calls alone, and both descriptors outlive the start.
-    unsafe { process.pre_exec(enter) };
+    let entry = enter::Entry::of(root, &command.working_directory, working_directory.as_fd(), binds);
+    let entry = entry.map_err(|source| CommandError::Start {
+        program: program.clone(),
+        place: "in the target",
+        source,
+    })?;
+    // SAFETY: `enter` makes system calls alone, and the descriptors that it names outlive the start.
+    unsafe { process.pre_exec(move || entry.enter()) };
     let child = process.spawn().map_err(|source| {
         let open = |path: &str| {
             resolve_in_root(root.as_fd(), path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).map(File::from)
@@ -334,17 +349,6 @@ fn in_memory(bytes: &[u8]) -> io::Result<OwnedFd> {
     file.write_all(bytes)?;
     file.rewind()?;
     Ok(file.into())
-}
-
-fn enter_root(root: i32, working_directory: i32) -> io::Result<()> {
-    // SAFETY: plain system calls on numbers and constant strings; failures come back as -1.
-    unsafe {
-        Errno::result(libc::fchdir(root))?;
-        Errno::result(libc::chroot(c".".as_ptr()))?;
-        Errno::result(libc::fchdir(working_directory))?;
-        Errno::result(libc::setgroups(0, std::ptr::null()))?;
-    }
-    Ok(())
 }
 
 fn attend(

@@ -146,6 +146,27 @@ pub fn tmpfs(at: &Utf8Path, size: Option<&str>) -> Result<(), MountError> {
     })
 }
 
+/// Mounts a tmpfs with mode 0755 that holds at most `size` bytes on the existing directory `at` in the target.
+///
+/// # Errors
+/// When `at` is absent or not a directory, or the kernel refuses.
+pub fn tmpfs_in_target(root: &TargetRoot, at: &TargetPath, size: u64) -> Result<(), MountError> {
+    let mount_point = open_mount_point(root, at)?;
+    let options = format!("mode=0755,size={size}");
+    mount(
+        Some("tmpfs"),
+        through_proc(mount_point.as_fd()).as_str(),
+        Some("tmpfs"),
+        MsFlags::MS_NODEV | MsFlags::MS_NOSUID,
+        Some(options.as_str()),
+    )
+    .map_err(|errno| MountError::Mount {
+        what: format!("tmpfs ({options})"),
+        at: at.clone(),
+        source: errno.into(),
+    })
+}
+
 /// Binds the tree at `source` on the directory `at`, both paths of the host, without what is mounted inside `source`.
 ///
 /// # Errors

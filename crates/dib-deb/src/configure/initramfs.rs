@@ -9,11 +9,12 @@ mod kept;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dib_sys::command::{CommandError, Stdin, TargetCommand, run_in_target};
-use dib_sys::{FileKind, TargetError, TargetPath, WalkStep};
+use dib_sys::command::{Bind, CommandError, Stdin, TargetCommand, run_in_target_with};
+use dib_sys::{FileKind, TargetError, TargetPath};
 
 use self::inputs::Digests;
 use self::kept::Kept;
+use super::modules::plain::{self, Plain};
 use super::{path, with_ours};
 use crate::transaction::{Place, noninteractive_environment};
 
@@ -118,28 +119,34 @@ impl<'a> Deferred<'a> {
     }
 
     /// Makes an initramfs for each of these calls, with the real program, unless one is kept that fits. `kept` has
-    /// looked at the target as it is now.
-    pub(super) fn make(&self, requests: &Requests, kept: Option<&Kept>) -> Result<(), MakeError> {
-        let Place { target, progress, .. } = self.place;
+    /// looked at the target as it is now. Modules that are decompressed already are not decompressed again.
+    pub(super) fn make(
+        &self,
+        requests: &Requests,
+        kept: Option<&Kept>,
+        decompressed: &[Plain<'_>],
+    ) -> Result<(), MakeError> {
+        let target = self.place.target;
         for arguments in &requests.calls {
             let is_offered = match kept {
                 Some(kept) => kept.offer(target, arguments)?,
                 None => false,
             };
-            let mut argv = vec![REAL.to_owned()];
-            argv.extend(arguments.iter().cloned());
-            let command = TargetCommand {
-                argv,
-                environment: with_ours(&self.environment()),
-                working_directory: TargetPath::root(),
-                stdin: Stdin::Nothing,
-            };
-            let outcome = run_in_target(target, &command, &mut |_, line| progress.line(line));
-            if is_offered {
+            let made = if is_offered {
+                let made = self.run(arguments, &[]);
                 // Whoever makes one later is to make it.
                 Kept::withdraw(target, arguments)?;
-            }
-            outcome?.require_success(&command)?;
+                made
+            } else {
+                match fitting(arguments, decompressed)? {
+                    // A hook may look into a module in a way of its own.
+                    Some(plain) => self
+                        .run(arguments, &plain.binds())
+                        .or_else(|_| self.run(arguments, &[])),
+                    None => self.run(arguments, &[]),
+                }
+            };
+            made?;
             if let Some(kept) = kept.filter(|_| !is_offered)
                 && let Err(error) = kept.keep(target, arguments)
             {
@@ -151,6 +158,21 @@ impl<'a> Deferred<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Runs the real program, for which some things are in other places.
+    fn run(&self, arguments: &[String], binds: &[Bind]) -> Result<(), CommandError> {
+        let Place { target, progress, .. } = self.place;
+        let mut argv = vec![REAL.to_owned()];
+        argv.extend(arguments.iter().cloned());
+        let command = TargetCommand {
+            argv,
+            environment: with_ours(&self.environment()),
+            working_directory: TargetPath::root(),
+            stdin: Stdin::Nothing,
+        };
+        let outcome = run_in_target_with(target, &command, binds, &mut |_, line| progress.line(line))?;
+        outcome.require_success(&command).map(|_| ())
     }
 
     /// Returns what the images of these kernels are made of, by its times and sizes: hooks, configuration and modules.
@@ -173,15 +195,8 @@ impl<'a> Deferred<'a> {
                 }
                 Some(_) => {}
             }
-            target.walk(&directory, &mut |entry, metadata| {
-                // Modules' indexes are made beside all this, and of the modules alone.
-                let is_index = entry.parent().as_ref() == Some(&directory)
-                    && entry.file_name().is_some_and(|name| name.starts_with("modules."));
-                if metadata.kind != FileKind::Directory && !is_index {
-                    found.insert((entry.to_string(), metadata.mtime, metadata.size));
-                }
-                WalkStep::Descend
-            })?;
+            // Modules' indexes are made beside all this, and of the modules alone.
+            found.extend(plain::files(target, &directory)?);
         }
         Ok(found)
     }
@@ -213,6 +228,20 @@ impl<'a> Deferred<'a> {
     pub(super) fn end(self) -> Result<(), TargetError> {
         self.place.target.rename(&path(REAL), &path(PROGRAM))
     }
+}
+
+/// Returns the decompressed modules of the kernel that a call is about, unless others are there now.
+fn fitting<'p>(
+    arguments: &[String],
+    decompressed: &'p [Plain<'p>],
+) -> Result<Option<&'p Plain<'p>>, TargetError> {
+    let version = arguments.iter().skip_while(|argument| *argument != "-k").nth(1);
+    for plain in decompressed {
+        if version.is_some_and(|version| version == plain.version()) && plain.fits()? {
+            return Ok(Some(plain));
+        }
+    }
+    Ok(None)
 }
 
 /// Why an initramfs could not be made.

@@ -56,4 +56,25 @@ mkdir() {
     command mkdir "$@"
 }
 
+# Where the kernel's modules are there decompressed, under their names, so that nobody has to do it again, what was copied
+# of them gives way to what the package ships. Until the last program has looked into them they stay as they are.
+for packed in /var/lib/dpkg/dib/packed-*/kernel; do
+    if [ ! -e "$packed" ]; then
+        continue
+    fi
+    rm -f "${packed%/kernel}.copied"
+    depmod() {
+        command depmod "$@" || return
+        if [ "$1 $2 $3" = "-a -b $DESTDIR" ]; then
+            (cd "$DESTDIR/lib/modules/$4" && find . -type f -name '*.ko.xz' -print0) |
+                (cd "${packed%/kernel}" && xargs -0 -r cp --parents -p -t "$DESTDIR/lib/modules/$4") || exit
+            : > "${packed%/kernel}.copied"
+        fi
+    }
+    (. /usr/sbin/mkinitramfs) || exit
+    # An image with others is none.
+    [ -e "${packed%/kernel}.copied" ]
+    exit
+done
+
 . /usr/sbin/mkinitramfs

@@ -6,10 +6,12 @@
 //! What was found out is kept in the image cache.
 
 mod kept;
+pub(super) mod plain;
 
-use dib_sys::command::{Stdin, TargetCommand, run_in_target};
+use dib_sys::command::{Bind, Stdin, TargetCommand, run_in_target_with};
 use dib_sys::{TargetError, TargetPath};
 
+use self::plain::Plain;
 use super::{OURS, path};
 use crate::transaction::Place;
 
@@ -44,8 +46,10 @@ pub(super) fn begin(place: Place<'_>) -> Result<Vec<String>, TargetError> {
     Ok(unknown)
 }
 
-/// Finds it out for these kernels; when that fails, their scripts will try again and tell.
-pub(super) fn find_out(place: Place<'_>, versions: &[String]) -> Result<(), TargetError> {
+/// Finds it out for these kernels; when that fails, their scripts will try again and tell. Returns the modules that were
+/// decompressed for that.
+pub(super) fn find_out<'a>(place: Place<'a>, versions: &[String]) -> Result<Vec<Plain<'a>>, TargetError> {
+    let mut decompressed = Vec::new();
     for version in versions {
         let (begun, done) = (mark(version, "begun"), mark(version, "done"));
         place.target.write(&begun, b"", 0o644)?;
@@ -55,14 +59,19 @@ pub(super) fn find_out(place: Place<'_>, versions: &[String]) -> Result<(), Targ
             place.target.rename(&begun, &done)?;
             continue;
         }
-        let command = TargetCommand {
-            argv: vec![PROGRAM.to_owned(), version.to_owned()],
-            environment: place.environment.clone(),
-            working_directory: TargetPath::root(),
-            stdin: Stdin::Nothing,
+        let plain = Plain::make(place.target, version).unwrap_or_else(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(error, "modules are not decompressed beforehand");
+            None
+        });
+        let is_known = match &plain {
+            Some(plain) if run_depmod(place, version, &plain.binds()) => {
+                kept::copy(place.target, &plain.place(), &directory)?;
+                true
+            }
+            _ => run_depmod(place, version, &[]),
         };
-        let outcome = run_in_target(place.target, &command, &mut |_, line| place.progress.line(line));
-        if outcome.is_ok_and(|outcome| outcome.status.is_success()) {
+        if is_known {
             // Renamed, as the stand-in wants to know when it began.
             place.target.rename(&begun, &done)?;
             // Another package's script may have added a module meanwhile. And a cache that can't be written to makes the next
@@ -71,8 +80,22 @@ pub(super) fn find_out(place: Place<'_>, versions: &[String]) -> Result<(), Targ
                 let _ = kept::keep(place.cache, &key, place.target, &directory);
             }
         }
+        decompressed.extend(plain);
     }
-    Ok(())
+    Ok(decompressed)
+}
+
+/// Runs depmod for a kernel, and returns whether it succeeded.
+fn run_depmod(place: Place<'_>, version: &str, binds: &[Bind]) -> bool {
+    let command = TargetCommand {
+        argv: vec![PROGRAM.to_owned(), version.to_owned()],
+        environment: place.environment.clone(),
+        working_directory: TargetPath::root(),
+        stdin: Stdin::Nothing,
+    };
+    let mut on_line = |_, line: &str| place.progress.line(line);
+    let outcome = run_in_target_with(place.target, &command, binds, &mut on_line);
+    outcome.is_ok_and(|outcome| outcome.status.is_success())
 }
 
 fn mark(version: &str, state: &str) -> TargetPath {

@@ -5,9 +5,10 @@ use std::fs;
 
 use dib_sys::TargetRoot;
 use dib_sys::command::{
-    CommandError, CommandOutcome, CommandStatus, Stdin, Stream, TargetCommand, run_in_target,
+    Bind, CommandError, CommandOutcome, CommandStatus, Stdin, Stream, TargetCommand, run_in_target,
+    run_in_target_with,
 };
-use dib_sys::mounts::kernel_file_systems;
+use dib_sys::mounts::{kernel_file_systems, tmpfs_in_target, unmount};
 
 use crate::fake_root::{fake_root, path, temporary_directory};
 use crate::{Test, in_sandbox};
@@ -22,6 +23,10 @@ pub(crate) const TESTS: &[Test] = &[
         a_command_has_no_other_groups,
     ),
     ("in_target::devices_work", devices_work),
+    (
+        "in_target::a_command_alone_sees_what_is_bound_for_it",
+        a_command_alone_sees_what_is_bound_for_it,
+    ),
     ("in_target::what_is_missing_is_named", what_is_missing_is_named),
     (
         "in_target::a_daemon_is_not_waited_for",
@@ -90,6 +95,42 @@ fn devices_work() {
             (outcome.status, outcome.last_lines),
             (CommandStatus::Exited(0), vec!["y".into(), "3".into(), "z".into()])
         );
+    });
+}
+
+fn a_command_alone_sees_what_is_bound_for_it() {
+    let (_guard, directory) = temporary_directory();
+    in_sandbox(|| {
+        let root = fake_root(&directory);
+        for name in ["/memory", "/plain", "/old"] {
+            root.create_directory_all(&path(name), 0o755).unwrap();
+        }
+        root.symlink("/plain", &path("/link")).unwrap();
+        root.write(&path("/plain/file"), b"plain\n", 0o644).unwrap();
+        tmpfs_in_target(&root, &path("/memory"), 1 << 20).unwrap();
+        root.write(&path("/memory/file"), b"memory\n", 0o644).unwrap();
+        let bind = |source: &str, at: &str| Bind {
+            source: path(source),
+            at: path(at),
+        };
+        let binds = [bind("/plain", "/old"), bind("/memory", "/link")];
+        let mut command = command(&["sh", "-c", "cat file /plain/file /old/file; echo new >/plain/new"]);
+        command.working_directory = path("/plain");
+        let outcome = run_in_target_with(&root, &command, &binds, &mut |_, _| {}).unwrap();
+        assert_eq!(
+            outcome.status,
+            CommandStatus::Exited(0),
+            "{:?}",
+            outcome.last_lines
+        );
+        assert_eq!(outcome.last_lines, ["memory", "memory", "plain"]);
+        assert_eq!(root.read_to_string(&path("/memory/new")).unwrap(), "new\n");
+        assert_eq!(root.list(&path("/plain")).unwrap(), ["file"]);
+        assert_eq!(root.list(&path("/old")).unwrap(), [""; 0]);
+        unmount(&root, &path("/memory")).unwrap();
+        assert_eq!(root.list(&path("/memory")).unwrap(), [""; 0]);
+        let absent = [bind("/absent", "/old")];
+        assert!(run_in_target_with(&root, &command, &absent, &mut |_, _| {}).is_err());
     });
 }
 

@@ -70,17 +70,34 @@ pub(super) fn take(
 /// Keeps the index of a directory of modules under a key.
 pub(super) fn keep(cache: &Cache, key: &Sha256, target: &TargetRoot, modules: &TargetPath) -> io::Result<()> {
     let mut contents = Vec::new();
-    for name in target.list(modules).map_err(io::Error::other)? {
-        let path = modules.join(&name).map_err(io::Error::other)?;
-        let metadata = target.metadata(&path).map_err(io::Error::other)?;
-        if is_made(&name) && metadata.is_some_and(|metadata| metadata.kind == FileKind::Regular) {
-            let bytes = target.read(&path).map_err(io::Error::other)?;
-            contents.extend(format!("{name} {}\n", bytes.len()).bytes());
-            contents.extend(bytes);
-        }
+    for (name, bytes) in index(target, modules).map_err(io::Error::other)? {
+        contents.extend(format!("{name} {}\n", bytes.len()).bytes());
+        contents.extend(bytes);
     }
     let file = [format!("{}\n", digest_of(key, &contents)).as_bytes(), &contents].concat();
     kept_files::write(&directory(cache), &key.to_string(), &file, KEPT)
+}
+
+/// Copies the index of one directory of modules into another.
+pub(super) fn copy(target: &TargetRoot, from: &TargetPath, to: &TargetPath) -> Result<(), TargetError> {
+    for (name, bytes) in index(target, from)? {
+        target.write(&to.join(&name).expect("a name in a directory"), &bytes, 0o644)?;
+    }
+    Ok(())
+}
+
+/// Returns the names and contents of the files that are the index of a directory of modules.
+fn index(target: &TargetRoot, modules: &TargetPath) -> Result<Vec<(String, Vec<u8>)>, TargetError> {
+    let mut found = Vec::new();
+    for name in target.list(modules)? {
+        let path = modules.join(&name).expect("a name in a directory");
+        let metadata = target.metadata(&path)?;
+        if is_made(&name) && metadata.is_some_and(|metadata| metadata.kind == FileKind::Regular) {
+            let bytes = target.read(&path)?;
+            found.push((name, bytes));
+        }
+    }
+    Ok(found)
 }
 
 /// Returns whether depmod makes the file of that name: lists that come with a kernel are no part of the index.
