@@ -1,5 +1,6 @@
 //! The two command lines: `dib` and `disk-image-create`.
 
+mod boot;
 mod dib;
 mod disk_image_create;
 mod help;
@@ -10,6 +11,7 @@ use std::path::Path;
 
 use clap::{CommandFactory, Parser};
 
+pub use boot::{Awaited, BootArguments, FirmwareChoice};
 pub use dib::{
     CacheArguments, CacheCommand, CommandName, DibArguments, DibCommand, ElementsArguments, ElementsCommand,
     PruneOptions,

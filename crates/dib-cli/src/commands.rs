@@ -1,5 +1,6 @@
 //! The subcommands.
 
+mod boot;
 mod cache;
 mod documents;
 mod elements;
@@ -49,6 +50,7 @@ pub(crate) fn run(
                 Some(ElementsCommand::Show { name }) => stdout::print(&elements::show(&registry, name)?),
             }
         }
+        DibCommand::Boot(arguments) => boot::run(arguments, environment),
         DibCommand::Cache(arguments) => cache::run(arguments, environment),
         DibCommand::Completions { shell, command } => {
             stdout::print(&documents::completions(*shell, *command))

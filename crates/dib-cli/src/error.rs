@@ -1,5 +1,6 @@
 //! Errors as the user meets them: what is wrong, why, what to do about it, and the exit code.
 
+mod boot;
 mod causes;
 mod packages;
 
@@ -24,6 +25,10 @@ pub struct CliError {
 pub enum ErrorKind {
     /// A hook or a step of the build failed.
     Build,
+    /// An image does not boot.
+    DoesNotBoot,
+    /// A command in a machine ended with this status, which is the exit code.
+    InMachine(u8),
     /// An option, a variable or an argument is wrong.
     Usage,
     /// Data are not what they should be: a sum or a signature is wrong, an archive is damaged.
@@ -47,9 +52,10 @@ pub enum ErrorKind {
 }
 
 /// The exit codes and what they mean, as the help and the manual show them.
-pub const EXIT_CODES: [(u8, &str); 11] = [
+pub const EXIT_CODES: [(u8, &str); 12] = [
     (0, "all went well"),
     (1, "a hook or a step of the build failed"),
+    (3, "an image does not boot"),
     (64, "an option, a variable or an argument is wrong"),
     (
         65,
@@ -79,6 +85,8 @@ impl ErrorKind {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Build => 1,
+            Self::DoesNotBoot => 3,
+            Self::InMachine(status) => status,
             Self::Usage => 64,
             Self::BadData => 65,
             Self::MissingInput => 66,
@@ -96,6 +104,7 @@ impl ErrorKind {
     #[must_use]
     pub fn of_exit_code(code: u8) -> Self {
         match code {
+            3 => Self::DoesNotBoot,
             64 => Self::Usage,
             65 => Self::BadData,
             66 => Self::MissingInput,

@@ -28,6 +28,7 @@
 //!   `report` are its parts.
 //! - [`log`], [`progress`]: what a build shows.
 //! - [`error`]: what went wrong, and the exit codes.
+//! - `boot_tests`: whether an image boots.
 //! - `commands`: every subcommand, and what it prints; `stdout` is where it prints to.
 
 pub mod arguments;
@@ -38,6 +39,7 @@ pub mod log;
 pub mod pipeline;
 pub mod progress;
 
+mod boot_tests;
 mod commands;
 mod disk;
 mod download_cache;

@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::{ImageOptions, help};
+use super::{BootArguments, ImageOptions, help};
 
 /// Build bootable disk images out of elements, without root and without loop devices.
 #[derive(Debug, Clone, Parser)]
@@ -29,6 +29,13 @@ pub enum DibCommand {
     /// Lists the elements with why each is there, the hooks in their order, packages, variables and outputs.
     #[command(after_long_help = help::of_build("dib plan"), args_override_self = true)]
     Plan(Box<ImageOptions>),
+
+    /// Boot an image in a virtual machine.
+    ///
+    /// Gives the terminal the machine's serial console, where Ctrl-A X ends it; or tests that the image boots, or runs
+    /// commands in it. The image is never written to: what the machine writes goes away with it.
+    #[command(after_long_help = help::of_boot())]
+    Boot(Box<BootArguments>),
 
     /// List the elements there are, or show one.
     Elements(ElementsArguments),

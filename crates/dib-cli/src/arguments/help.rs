@@ -82,6 +82,18 @@ pub(super) fn of_build(command: &str) -> String {
     text + &exit_codes()
 }
 
+/// Returns examples of `dib boot`, and the exit codes.
+pub(super) fn of_boot() -> String {
+    let examples = "Examples:
+  dib boot image.qcow2
+  dib boot image.qcow2 --ssh-port 2222
+  dib boot image.qcow2 --test --firmware both
+  dib boot image.qcow2 --disk-size 20 --login devuser:secret --run 'df -h /'
+
+";
+    examples.to_owned() + &exit_codes()
+}
+
 /// Returns the exit codes.
 pub(super) fn exit_codes() -> String {
     let codes = EXIT_CODES.map(|(code, meaning)| (code.to_string(), meaning));
