@@ -215,7 +215,7 @@ impl BlockDeviceConfig {
     ///
     /// let text = "[{local_loop: {name: image0}}, {partitioning: {base: image0, label: gpt, partitions: [{name: root}]}}]";
     /// let error = BlockDeviceConfig::parse(text, "disk.yaml").unwrap_err();
-    /// assert_eq!(error.to_string(), "disk.yaml:1:90: the partition root has no size");
+    /// assert_eq!(error.to_string(), "disk.yaml:1:87: the partition root has no size");
     /// ```
     ///
     /// # Errors
