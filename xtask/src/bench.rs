@@ -7,7 +7,10 @@ use camino::Utf8PathBuf;
 use crate::task_error::TaskError;
 
 mod bootstrap;
+mod build;
+mod machine;
 mod performance_page;
+mod place;
 mod root_stage;
 
 /// Measures a part of a build beside the tools that others use, and fails when it is not fast enough.
@@ -16,7 +19,7 @@ pub(crate) struct Bench {
     /// What to measure.
     #[arg(value_enum, default_value_t = Subject::RootStage)]
     subject: Subject,
-    /// How often each is measured [default: 5; of bootstrap: 3 for ours, 1 for the others].
+    /// How often each is measured [default: 5; of bootstrap and build: 3 for ours, 1 for the others].
     #[arg(long)]
     rounds: Option<usize>,
     /// root-stage: an archive to extract instead of the ones that are made; can be repeated.
@@ -33,6 +36,8 @@ enum Subject {
     RootStage,
     /// A Debian from its archive: beside mmdebstrap, debootstrap and diskimage-builder. Needs root.
     Bootstrap,
+    /// A whole build of a bootable disk: beside diskimage-builder. Needs root.
+    Build,
 }
 
 /// Runs the command.
@@ -40,6 +45,7 @@ pub(crate) fn bench(options: &Bench) -> Result<(), TaskError> {
     match options.subject {
         Subject::RootStage => root_stage::measure(options),
         Subject::Bootstrap => bootstrap::measure(options),
+        Subject::Build => build::measure(options),
     }
 }
 

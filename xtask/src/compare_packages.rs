@@ -86,7 +86,7 @@ fn build_by_upstream(
     fs::create_dir(&work).map_err(TaskError::file("create", &work))?;
     // Its builds make temporary directories there as users within the image, too.
     fs::set_permissions(&work, fs::Permissions::from_mode(0o1777)).map_err(TaskError::file("open", &work))?;
-    let mut command = upstream.debian_minimal(archive, &output, &work)?;
+    let mut command = upstream.debian_minimal(archive, "tar", &output, &work)?;
     scratch_build::succeed(&mut command, "the build by diskimage-builder")?;
     installed_packages::of_tar(Utf8Path::new(&format!("{output}.tar")))
 }

@@ -45,10 +45,11 @@ pub(crate) fn install(workspace: &Workspace) -> Result<Upstream, TaskError> {
 }
 
 impl Upstream {
-    /// Prepares a build of `debian-minimal` as tar, without what another build has cached; only root can run it.
+    /// Prepares a build of `debian-minimal` as a type of image, without what another build has cached; only root can run it.
     pub(crate) fn debian_minimal(
         &self,
         archive: &HostArchive,
+        image_type: &str,
         output: &Utf8Path,
         work: &Utf8Path,
     ) -> Result<Command, TaskError> {
@@ -65,7 +66,7 @@ impl Upstream {
              security:deb{option} {security} {suite}-security main"
         );
         let mut command = Command::new(self.programs.join("disk-image-create"));
-        command.args(["-t", "tar", "-o", output.as_str(), "debian-minimal"]);
+        command.args(["-t", image_type, "-o", output.as_str(), "debian-minimal"]);
         command
             .env_clear()
             .env(

@@ -3,7 +3,8 @@
 
 use camino::Utf8PathBuf;
 
-use super::{Bench, Times, performance_page};
+use super::place::{Cost, Place};
+use super::{Bench, Times, machine, performance_page};
 use crate::build_image;
 use crate::host_archive::{self, HostArchive};
 use crate::installed_packages::{self, Packages};
@@ -12,11 +13,6 @@ use crate::report::{self, Report};
 use crate::task_error::TaskError;
 use crate::upstream::{self, Upstream};
 use crate::workspace::Workspace;
-
-mod machine;
-mod place;
-
-use place::{Cost, Place};
 
 /// The suite that is built: whatever Debian's current release is.
 const SUITE: &str = "stable";
@@ -43,7 +39,7 @@ pub(super) fn measure(options: &Bench) -> Result<(), TaskError> {
         archive: host_archive::of_suite(Some(SUITE), None, &[])?,
         upstream: upstream::install(&workspace)?,
         dib: build_image::build_dib(&workspace)?,
-        place: Place::make(&options.directory, &workspace.target.join("bench"))?,
+        place: Place::make("bootstrap", &options.directory, &workspace.target.join("bench"))?,
     };
     let result = contest.run(options.rounds.unwrap_or(3), options.rounds.unwrap_or(1))?;
     let text = result.text(&workspace)?;
@@ -86,9 +82,12 @@ impl Contest {
                 let mmdebstrap = self.mmdebstrap(&names)?;
                 let (debootstrap, left_out) = self.debootstrap(&names)?;
                 outcome.left_out = left_out;
-                let upstream =
-                    self.upstream
-                        .debian_minimal(&self.archive, &self.place.output(), self.place.work())?;
+                let upstream = self.upstream.debian_minimal(
+                    &self.archive,
+                    "tar",
+                    &self.place.output(),
+                    self.place.work(),
+                )?;
                 outcome.add(MMDEBSTRAP, mmdebstrap);
                 outcome.add(DEBOOTSTRAP, debootstrap);
                 outcome.add(UPSTREAM, self.place.time("diskimage-builder", &upstream)?);

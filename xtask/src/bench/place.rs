@@ -33,11 +33,13 @@ pub(super) struct Place {
     path: Utf8PathBuf,
     work: Utf8PathBuf,
     logs: Utf8PathBuf,
+    /// What is measured, with which the logs' names begin.
+    subject: &'static str,
 }
 
 impl Place {
     /// Makes the place in a directory in memory.
-    pub(super) fn make(memory: &Utf8Path, logs: &Utf8Path) -> Result<Self, TaskError> {
+    pub(super) fn make(subject: &'static str, memory: &Utf8Path, logs: &Utf8Path) -> Result<Self, TaskError> {
         let directory = tempfile::Builder::new()
             .prefix("dib-bench-")
             .tempdir_in(memory)
@@ -48,6 +50,7 @@ impl Place {
         let place = Self {
             work: path.join("work"),
             logs: logs.to_owned(),
+            subject,
             path,
             _directory: directory,
         };
@@ -148,7 +151,7 @@ impl Place {
     }
 
     fn log_path(&self, name: &str) -> Utf8PathBuf {
-        self.logs.join(format!("bootstrap-{name}.log"))
+        self.logs.join(format!("{}-{name}.log", self.subject))
     }
 }
 
