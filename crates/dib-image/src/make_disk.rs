@@ -278,3 +278,6 @@ impl DeviceNodes {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
