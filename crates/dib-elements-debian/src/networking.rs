@@ -6,8 +6,21 @@ const INTERFACES: &str = "/etc/network/interfaces";
 /// What makes ifupdown read the files of a directory; upstream's wording.
 const INCLUDED: &str = "source /etc/network/interfaces.d/*";
 
+const WAIT_ONLINE: &str = "systemd-networkd-wait-online.service";
+/// What keeps systemd from waiting, in vain and for two minutes, for a network daemon that nobody has configured.
+///
+/// systemd's presets enable both units at a machine's first boot, though something else configures the interfaces:
+/// systemd.preset(5). Where there is a `.network` file of anybody's, netplan's included, waiting makes sense.
+const WAIT_ONLY_IF_CONFIGURED: &str = "\
+[Unit]
+ConditionPathExistsGlob=|/etc/systemd/network/*.network
+ConditionPathExistsGlob=|/run/systemd/network/*.network
+ConditionPathExistsGlob=|/usr/local/lib/systemd/network/*.network
+";
+
 /// Names the host after its distribution and, unless `DIB_APT_MINIMAL_CREATE_INTERFACES` is 0, has each interface of
-/// `DIB_NETWORK_INTERFACE_NAMES` use DHCP.
+/// `DIB_NETWORK_INTERFACE_NAMES` use DHCP. What upstream has not: systemd does not wait for its own network daemon where that
+/// has nothing to do.
 ///
 /// # Errors
 /// When a name is none, or a file can't be written.
@@ -15,6 +28,15 @@ pub fn debian_networking(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let distribution = ctx.required("DISTRO_NAME")?;
     let names = interface_names(ctx)?;
     ctx.write("/etc/hostname", format!("{distribution}\n"), 0o644)?;
+    if ctx.exists(&format!("/usr/lib/systemd/system/{WAIT_ONLINE}"))? {
+        let directory = format!("/etc/systemd/system/{WAIT_ONLINE}.d");
+        ctx.create_directory(&directory)?;
+        ctx.write(
+            &format!("{directory}/configured.conf"),
+            WAIT_ONLY_IF_CONFIGURED,
+            0o644,
+        )?;
+    }
     if ctx.variable("DIB_APT_MINIMAL_CREATE_INTERFACES") == Some("0") {
         return Ok(());
     }

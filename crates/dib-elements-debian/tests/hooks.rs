@@ -76,6 +76,30 @@ mod networking {
     }
 
     #[test]
+    fn nobody_waits_for_a_daemon_that_has_nothing_to_do() {
+        let fixture = debian()
+            .file("/usr/lib/systemd/system/systemd-networkd-wait-online.service", "")
+            .variable("DIB_APT_MINIMAL_CREATE_INTERFACES", "0");
+        insta::assert_snapshot!(fixture.record(Phase::Install, "10-debian-networking"), @"
+        journal
+          write /etc/hostname 0644 (7 bytes)
+          create directory /etc/systemd/system/systemd-networkd-wait-online.service.d
+          write /etc/systemd/system/systemd-networkd-wait-online.service.d/configured.conf 0644 (185 bytes)
+        target
+          + /etc/hostname 0644
+            | debian
+          + /etc/systemd/ 0755
+          + /etc/systemd/system/ 0755
+          + /etc/systemd/system/systemd-networkd-wait-online.service.d/ 0755
+          + /etc/systemd/system/systemd-networkd-wait-online.service.d/configured.conf 0644
+            | [Unit]
+            | ConditionPathExistsGlob=|/etc/systemd/network/*.network
+            | ConditionPathExistsGlob=|/run/systemd/network/*.network
+            | ConditionPathExistsGlob=|/usr/local/lib/systemd/network/*.network
+        ");
+    }
+
+    #[test]
     fn refuses_a_name_that_leads_elsewhere() {
         let fixture = debian().variable("DIB_NETWORK_INTERFACE_NAMES", "eth0 ../../shadow");
         insta::assert_snapshot!(fixture.record(Phase::Install, "10-debian-networking"), @r#"
