@@ -19,6 +19,7 @@ mod build_image;
 mod build_traces;
 mod ci;
 mod compare_packages;
+mod disk_checks;
 mod host_archive;
 mod image_checks;
 mod installed_packages;

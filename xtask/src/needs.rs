@@ -140,6 +140,38 @@ const TESTS: &[Need] = &[Need {
     package: "qemu-utils",
 }];
 
+/// What checks disks and formats.
+pub(crate) const DISK_CHECKS: &[Need] = &[
+    Need {
+        program: "qemu-img",
+        package: "qemu-utils",
+    },
+    Need {
+        program: "sfdisk",
+        package: "fdisk",
+    },
+    Need {
+        program: "sgdisk",
+        package: "gdisk",
+    },
+    Need {
+        program: "fsck.vfat",
+        package: "dosfstools",
+    },
+    Need {
+        program: "mksquashfs",
+        package: "squashfs-tools",
+    },
+    Need {
+        program: "sqfs2tar",
+        package: "squashfs-tools-ng",
+    },
+    Need {
+        program: "zstd",
+        package: "zstd",
+    },
+];
+
 /// Makes sure that the programs are there: as root by installing their packages, else by naming the command that does.
 ///
 /// # Errors

@@ -1,7 +1,9 @@
 //! The members of a tar, for telling where two of them differ.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
+use std::process::{Command, Stdio};
 
 use camino::Utf8Path;
 use sha2::{Digest as _, Sha256};
@@ -28,7 +30,28 @@ pub(crate) struct Member {
 /// Reads all members, in the order in which they lie in the tar.
 pub(crate) fn read(tar: &Utf8Path) -> Result<Vec<Member>, TaskError> {
     let file = File::open(tar).map_err(TaskError::file("open", tar))?;
-    let mut archive = tar::Archive::new(BufReader::new(file));
+    read_from(tar, BufReader::new(file))
+}
+
+/// Reads all members of what a program prints, such as a decompressor.
+pub(crate) fn read_output_of(command: &mut Command) -> Result<Vec<Member>, TaskError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let name = Utf8Path::new(&program);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(TaskError::file("run", name))?;
+    let output = child.stdout.take().expect("its output is piped");
+    let members = read_from(name, BufReader::new(output));
+    let status = child.wait().map_err(TaskError::file("run", name))?;
+    if !status.success() {
+        return Err(TaskError::Check(format!("{name} failed: {status}")));
+    }
+    members
+}
+
+fn read_from(tar: &Utf8Path, reader: impl io::Read) -> Result<Vec<Member>, TaskError> {
+    let mut archive = tar::Archive::new(reader);
     let mut members = Vec::new();
     for entry in archive.entries().map_err(TaskError::file("read", tar))? {
         let entry = entry.map_err(TaskError::file("read", tar))?;
@@ -85,6 +108,51 @@ impl io::Write for Summed {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Says where the trees in two archives differ, whatever the order of their members and whichever name of a file comes first.
+pub(crate) fn differences_of_trees(first: &[Member], second: &[Member]) -> Vec<String> {
+    let (first, second) = (tree(first), tree(second));
+    let mut faults = Vec::new();
+    for (path, member) in &first {
+        match second.get(path) {
+            None => faults.push(format!("{path}: only in the first")),
+            Some(other) => {
+                let aspects = aspects(member, other);
+                if !aspects.is_empty() {
+                    faults.push(format!("{path}: {}", aspects.join(", ")));
+                }
+            }
+        }
+    }
+    let added = second.keys().filter(|path| !first.contains_key(*path));
+    faults.extend(added.map(|path| format!("{path}: only in the second")));
+    faults
+}
+
+/// Returns the members by path. Further names of a file are files like the first, records that are no attributes are gone,
+/// and the root directory, which not every archive tells of, is left out.
+fn tree(members: &[Member]) -> BTreeMap<String, Member> {
+    const HARD_LINK: u8 = b'1';
+    let plain = |path: &str| path.trim_start_matches("./").trim_matches('/').to_owned();
+    let mut tree: BTreeMap<String, Member> = BTreeMap::new();
+    for member in members {
+        let path = plain(&member.path);
+        if path.is_empty() || path == "." {
+            continue;
+        }
+        let first = (member.kind == HARD_LINK)
+            .then(|| tree.get(&plain(&member.link)))
+            .flatten();
+        let mut entry = first.unwrap_or(member).clone();
+        entry.path.clone_from(&path);
+        entry
+            .records
+            .retain(|(name, _)| name.starts_with("SCHILY.xattr."));
+        entry.records.sort();
+        tree.insert(path, entry);
+    }
+    tree
 }
 
 /// Says of each member that is not the same in both what differs; an order that differs is said once.
@@ -179,6 +247,18 @@ mod tests {
     #[track_caller]
     fn check(first: &[(&str, &str, u64)], second: &[(&str, &str, u64)], expected: &[&str]) {
         assert_eq!(differences(&tar(first), &tar(second)), expected);
+    }
+
+    #[test]
+    fn trees_are_the_same_in_any_order() {
+        let one = tar(&[("./a", "x", 1), ("b", "y", 2)]);
+        let other = tar(&[("b", "y", 2), ("a", "x", 1)]);
+        assert_eq!(differences_of_trees(&one, &other), Vec::<String>::new());
+        let third = tar(&[("a", "z", 1)]);
+        assert_eq!(
+            differences_of_trees(&one, &third),
+            ["a: content", "b: only in the first"]
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Builds whose images are checked by programs that are not ours.
 
 use crate::build_image::{self, BuildImage};
+use crate::disk_checks;
 use crate::host_archive;
 use crate::image_checks;
 use crate::installed_packages;
+use crate::needs;
 use crate::package_checks;
 use crate::scratch_build::{self, ScratchBuild};
 use crate::task_error::TaskError;
@@ -25,6 +27,34 @@ pub(super) fn build_debian_and_check_as_user(scratch: &ScratchBuild) -> Result<(
     scratch_build::succeed(&mut scratch.dib(&arguments), "the build by an ordinary user")?;
     package_checks::check_qcow2(&scratch.output())?;
     package_checks::check_tree(&scratch.output())
+}
+
+/// Makes a disk of each layout, and of one everything that dib can write, and has others look at them.
+pub(super) fn build_disks_and_check(scratch: &ScratchBuild) -> Result<(), TaskError> {
+    needs::meet(&[needs::DISK_CHECKS])?;
+    for (layout, types) in [
+        ("block-device-mbr", "raw"),
+        ("block-device-gpt", "raw"),
+        ("block-device-efi", disk_checks::ALL_TYPES),
+    ] {
+        scratch_build::empty(&scratch.output())?;
+        let arguments = [
+            "build",
+            "-o",
+            "out/image",
+            "-t",
+            types,
+            "vm",
+            layout,
+            "debian-minimal",
+        ];
+        scratch_build::succeed(&mut scratch.dib(&arguments), layout)?;
+        disk_checks::check_disk(&scratch.output())?;
+        if types == disk_checks::ALL_TYPES {
+            disk_checks::check_formats(&scratch.output())?;
+        }
+    }
+    Ok(())
 }
 
 /// Builds from an archive in Ubuntu's layout; what lies in its updates must be preferred, and its backports left alone.
