@@ -3,6 +3,7 @@
 use std::fs::{self, File, FileTimes, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::time::{Duration, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -36,6 +37,7 @@ pub(crate) struct Aside {
     /// What is to be undone, the last first.
     undo: Vec<Undo>,
     parts: Vec<Part>,
+    empty: Utf8PathBuf,
 }
 
 #[derive(Debug)]
@@ -76,10 +78,17 @@ impl Aside {
                 path: beside.to_owned(),
                 source,
             })?;
+        let path = Utf8Path::from_path(holder.path()).ok_or_else(|| AsideError::Io {
+            path: beside.to_owned(),
+            source: io::ErrorKind::InvalidFilename.into(),
+        })?;
+        let empty = path.join("empty");
+        make_directory(&empty, seed).map_err(at(&empty))?;
         let mut aside = Self {
             holder,
             undo: Vec::new(),
             parts: Vec::new(),
+            empty,
         };
         let mut mount_points: Vec<&Utf8Path> = mount_points.into_iter().collect();
         // The inner ones first.
@@ -95,6 +104,11 @@ impl Aside {
     pub(crate) fn path_of(&self, mount_point: &Utf8Path) -> Option<&Utf8Path> {
         let part = self.parts.iter().find(|part| part.mount_point == mount_point)?;
         Some(&part.now_at)
+    }
+
+    /// Returns a directory that holds nothing.
+    pub(crate) fn empty(&self) -> &Utf8Path {
+        &self.empty
     }
 
     /// Puts everything back.
@@ -120,14 +134,8 @@ impl Aside {
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     self.keep_times(&parent)?;
-                    fs::create_dir(&path).map_err(at(&path))?;
+                    make_directory(&path, seed).map_err(at(&path))?;
                     self.undo.push(Undo::Remove(path.clone()));
-                    fs::set_permissions(&path, Permissions::from_mode(0o755)).map_err(at(&path))?;
-                    if let Some(seed) = seed {
-                        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seed);
-                        let times = FileTimes::new().set_accessed(time).set_modified(time);
-                        set_times(&path, times).map_err(at(&path))?;
-                    }
                     self.set_kept_times(&parent)?;
                 }
                 Err(source) => return Err(AsideError::Io { path, source }),
@@ -138,12 +146,7 @@ impl Aside {
 
     fn put_one(&mut self, tree: &Utf8Path, mount_point: &Utf8Path) -> Result<(), AsideError> {
         let place = tree.join(mount_point);
-        let number = self.parts.len().to_string();
-        let holder = Utf8Path::from_path(self.holder.path()).ok_or_else(|| AsideError::Io {
-            path: place.clone(),
-            source: io::ErrorKind::InvalidFilename.into(),
-        })?;
-        let now_at = holder.join(number);
+        let now_at = self.empty.with_file_name(self.parts.len().to_string());
         let metadata = fs::symlink_metadata(&place).map_err(at(&place))?;
         let times = times_of(&metadata).map_err(at(&place))?;
         if let Some(parent) = place.parent() {
@@ -217,6 +220,17 @@ fn at(path: &Utf8Path) -> impl FnOnce(io::Error) -> AsideError {
     move |source| AsideError::Io { path, source }
 }
 
+/// Makes a directory as upstream makes those to mount something at.
+fn make_directory(path: &Utf8Path, seed: Option<u64>) -> io::Result<()> {
+    fs::create_dir(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))?;
+    let Some(seed) = seed else {
+        return Ok(());
+    };
+    let time = UNIX_EPOCH + Duration::from_secs(seed);
+    set_times(path, FileTimes::new().set_accessed(time).set_modified(time))
+}
+
 /// Makes an empty directory that looks as another did.
 fn make_like(path: &Utf8Path, other: &Metadata, times: FileTimes) -> io::Result<()> {
     fs::create_dir(path)?;
@@ -240,7 +254,7 @@ fn set_times(path: &Utf8Path, times: FileTimes) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+    use std::time::SystemTime;
 
     use super::*;
     use crate::fixture::fixture;

@@ -224,15 +224,18 @@ impl BlockDeviceConfig {
         let at = |(place, fault)| BlockDeviceError {
             origin: origin.to_owned(),
             place,
-            fault,
+            fault: Box::new(fault),
         };
         let document = dib_yaml::parse(text)
             .map_err(|misplaced| at((Some(misplaced.place), LayoutFault::Document(misplaced.fault))))?;
         let nodes = flat::flatten(&document).map_err(at)?;
-        interpret::interpret(nodes, origin).map_err(at)
+        interpret::interpret(&nodes, origin).map_err(at)
     }
 
     /// Returns the layout without a partition table: one file system, mounted at `/`, over the whole disk.
+    ///
+    /// # Panics
+    /// Never: the layout is a constant.
     #[must_use]
     pub fn unpartitioned() -> Self {
         Self::parse(UNPARTITIONED, "the usual layout").expect("the text is a constant, and tested")
@@ -251,7 +254,7 @@ impl BlockDeviceConfig {
     pub fn with_sector_size(mut self, sector_size: SectorSize) -> Result<Self, BlockDeviceError> {
         self.sector_size = sector_size;
         if self.table_kind() == Some(TableKind::Mbr) && sector_size != SectorSize::Bytes512 {
-            let (place, fault) = (None, LayoutFault::MbrSectorSize);
+            let (place, fault) = (None, Box::new(LayoutFault::MbrSectorSize));
             let origin = self.origin;
             return Err(BlockDeviceError { origin, place, fault });
         }

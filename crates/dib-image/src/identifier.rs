@@ -30,10 +30,12 @@ impl Uuid {
     /// Returns its bytes as a GPT holds them: the first three groups with their lowest byte first.
     ///
     /// Source: UEFI specification 2.10, appendix A.
-    pub(crate) const fn gpt_bytes(self) -> [u8; 16] {
-        let [a, b, c, d, e, f, g, h, rest @ ..] = self.0;
-        let [i, j, k, l, m, n, o, p] = rest;
-        [d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p]
+    pub(crate) fn gpt_bytes(self) -> [u8; 16] {
+        let mut bytes = self.0;
+        for group in [0..4, 4..6, 6..8] {
+            bytes[group].reverse();
+        }
+        bytes
     }
 
     /// Makes a UUID of any bytes: one of version 8, which leaves the others to whoever makes it.
@@ -67,11 +69,8 @@ impl FromStr for Uuid {
 impl fmt::Display for Uuid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = format!("{:032x}", u128::from_be_bytes(self.0));
-        let (a, rest) = digits.split_at(8);
-        let (b, rest) = rest.split_at(4);
-        let (c, rest) = rest.split_at(4);
-        let (d, e) = rest.split_at(4);
-        write!(formatter, "{a}-{b}-{c}-{d}-{e}")
+        let groups = [0..8, 8..12, 12..16, 16..20, 20..32].map(|group| &digits[group]);
+        formatter.write_str(&groups.join("-"))
     }
 }
 

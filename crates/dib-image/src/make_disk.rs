@@ -192,16 +192,10 @@ impl Disk<'_> {
         if file_system.kind() == FileSystemType::Swap {
             return swap::make_swap(room, file_system).map_err(write);
         }
-        let empty;
-        let (directory, nodes) = match file_system.relative_mount_point() {
-            Some(own) => (aside.path_of(own).unwrap_or(self.tree), nodes.take_below(own)),
-            None => {
-                // It is mounted nowhere, and holds nothing.
-                empty = tempfile::tempdir().map_err(write)?;
-                let path = Utf8Path::from_path(empty.path()).ok_or(io::ErrorKind::InvalidFilename);
-                (path.map_err(|kind| write(kind.into()))?, Vec::new())
-            }
-        };
+        let own = file_system.relative_mount_point();
+        // Without a mount point it holds nothing.
+        let directory = own.map_or(aside.empty(), |own| aside.path_of(own).unwrap_or(self.tree));
+        let nodes = own.map(|own| nodes.take_below(own)).unwrap_or_default();
         if let Some(node) = nodes.first().filter(|_| !file_system.kind().is_ext()) {
             let (node, kind) = (node.path.clone(), file_system.kind());
             return Err(DiskError::DeviceNode { node, kind });

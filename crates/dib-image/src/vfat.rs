@@ -114,18 +114,18 @@ pub(crate) fn make_vfat(
     let size = room.extent.length;
     let options = VfatOptions::parse(&file_system.options).expect("the options were read before");
     let geometry = Geometry::of(size, room.sector_size, &options).ok_or(VfatError::Size { size })?;
-    let mut root = tree::read(directory)?;
+    let mut top = tree::read(directory)?;
     // The label's entry is the root directory's first.
-    let root_size = ENTRY + root.size();
+    let root_size = ENTRY + top.size();
     let mut next = 2;
     if geometry.width == Width::ThirtyTwo {
-        root.run = Run {
+        top.run = Run {
             first: 2,
             count: root_size.div_ceil(geometry.cluster()),
         };
-        next += root.run.count;
+        next += top.run.count;
     }
-    let end = root.place(geometry.cluster(), next);
+    let end = top.place(geometry.cluster(), next);
     let is_root_too_large = geometry.width != Width::ThirtyTwo && root_size > ROOT_ENTRIES * ENTRY;
     if end > geometry.clusters + 2 || is_root_too_large {
         let directory = directory.to_owned();
@@ -140,14 +140,14 @@ pub(crate) fn make_vfat(
     let writer = Writer { room, geometry };
     let written = writer
         .boot_sectors(&label, volume_id, end)
-        .and_then(|()| writer.root(&root, &label));
+        .and_then(|()| writer.root(&top, &label));
     written.map_err(|source| VfatError::Write {
         image: room.image.to_owned(),
         source,
     })?;
     let mut table = vec![0; usize::try_from(end).expect("28 bits number a cluster")];
-    chain(root.run, &mut table);
-    writer.directory(&root, &mut table)?;
+    chain(top.run, &mut table);
+    writer.directory(&top, &mut table)?;
     writer.tables(&table).map_err(|source| VfatError::Write {
         image: room.image.to_owned(),
         source,

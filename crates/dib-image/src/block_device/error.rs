@@ -15,7 +15,7 @@ pub struct BlockDeviceError {
     /// Where in it, when it is known.
     pub place: Option<Place>,
     /// What is wrong.
-    pub fault: LayoutFault,
+    pub fault: Box<LayoutFault>,
 }
 
 /// A fault, and its place where that is known.

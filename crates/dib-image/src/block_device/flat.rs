@@ -54,13 +54,11 @@ pub(super) fn flatten(document: &Node) -> Result<Vec<FlatNode<'_>>, Misplaced> {
         let [(key, value)] = pairs.as_slice() else {
             return Err((Some(entry.place), LayoutFault::Entry));
         };
-        match kind_of(key)? {
-            Some(kind) => add(&mut nodes, kind, key.place, value, None)?,
-            None => {
-                let name = key.text("the name of a node").map_err(from_yaml)?.to_owned();
-                return Err((Some(key.place), LayoutFault::UnknownNode { name }));
-            }
-        }
+        let Some(kind) = kind_of(key)? else {
+            let name = key.text("the name of a node").map_err(from_yaml)?.to_owned();
+            return Err((Some(key.place), LayoutFault::UnknownNode { name }));
+        };
+        add(&mut nodes, kind, key.place, value, None)?;
     }
     Ok(nodes)
 }

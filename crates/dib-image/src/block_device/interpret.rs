@@ -1,45 +1,40 @@
 //! What the nodes mean, and whether they fit together.
 
-use dib_yaml::{Node, Place, Value};
+mod disk;
+mod fields;
 
 use super::error::Misplaced;
-use super::flat::{FlatNode, FlatPartition, from_yaml};
+use super::flat::{FlatNode, FlatPartition};
 use super::{
-    BlockDeviceConfig, FileSystemConfig, FstabConfig, LayoutFault, MountConfig, PartitionConfig,
-    PartitionSize, SectorSize, TableConfig, TableKind,
+    BlockDeviceConfig, FileSystemConfig, FileSystemType, FstabConfig, LayoutFault, MountConfig, SectorSize,
+    TableKind,
 };
-use crate::ByteSize;
-use crate::partition_table::PartitionType;
-
-/// Of what partitions' begins are multiples when nothing else is said.
-const USUAL_ALIGNMENT: u64 = 1 << 20;
-/// How many partitions a GPT of the usual size has room for.
-const MOST_IN_GPT: usize = 128;
+use fields::{key_of, read_number, text, unknown_key, wrong_value};
 
 /// Makes a layout of nodes.
-pub(super) fn interpret(nodes: Vec<FlatNode<'_>>, origin: &str) -> Result<BlockDeviceConfig, Misplaced> {
-    refuse_duplicate_names(&nodes)?;
+pub(super) fn interpret(nodes: &[FlatNode<'_>], origin: &str) -> Result<BlockDeviceConfig, Misplaced> {
+    refuse_duplicate_names(nodes)?;
     let of = |kind| nodes.iter().filter(move |node| node.kind == kind);
     let disks: Vec<&FlatNode<'_>> = of("local_loop").collect();
     let [disk] = disks.as_slice() else {
         let place = disks.get(1).map(|node| node.place);
         return Err((place, LayoutFault::Disks(disks.len())));
     };
-    let (size, sector_size) = read_disk(disk)?;
+    let (size, sector_size) = disk::read_disk(disk)?;
 
     let mut tables = of("partitioning");
     let table_node = tables.next();
     if let (Some(first), Some(second)) = (table_node, tables.next()) {
         return Err(shared(second, first, &disk.title()));
     }
-    let table = table_node.map(|node| read_table(node, disk)).transpose()?;
+    let table = table_node.map(|node| disk::read_table(node, disk)).transpose()?;
     if table.as_ref().is_some_and(|table| table.kind == TableKind::Mbr) && sector_size != SectorSize::Bytes512
     {
         return Err((Some(disk.place), LayoutFault::MbrSectorSize));
     }
 
     let links = Links {
-        nodes: &nodes,
+        nodes,
         disk,
         table_node,
     };
@@ -178,186 +173,6 @@ fn refuse_duplicate_names(nodes: &[FlatNode<'_>]) -> Result<(), Misplaced> {
     Ok(())
 }
 
-fn read_disk(node: &FlatNode<'_>) -> Result<(Option<ByteSize>, SectorSize), Misplaced> {
-    let (mut size, mut sector_size) = (None, SectorSize::default());
-    for (key, value) in &node.fields {
-        match key_of(key)? {
-            "size" => size = Some(ByteSize::from_bytes(read_bytes(&node.title(), value)?)),
-            "block_size" => {
-                sector_size = match text(value, "block_size")? {
-                    "512" => SectorSize::Bytes512,
-                    "4096" => SectorSize::Bytes4096,
-                    other => {
-                        return Err(wrong_value(
-                            &node.title(),
-                            value,
-                            "block_size",
-                            "512 or 4096",
-                            other,
-                        ));
-                    }
-                }
-            }
-            _ => return Err(unknown_key(&node.title(), key, &["name", "size", "block_size"])),
-        }
-    }
-    Ok((size, sector_size))
-}
-
-fn read_table(node: &FlatNode<'_>, disk: &FlatNode<'_>) -> Result<TableConfig, Misplaced> {
-    let title = node.title();
-    if base(node) != disk.name {
-        let fault = LayoutFault::NoBase {
-            node: title,
-            base: base(node).to_owned(),
-        };
-        return Err((Some(node.place), fault));
-    }
-    let (mut kind, mut align) = (None, USUAL_ALIGNMENT);
-    for (key, value) in &node.fields {
-        match key_of(key)? {
-            "label" => {
-                kind = Some(match text(value, "label")? {
-                    "mbr" => TableKind::Mbr,
-                    "gpt" => TableKind::Gpt,
-                    other => return Err(wrong_value(&title, value, "label", "mbr or gpt", other)),
-                });
-            }
-            "align" => {
-                align = read_bytes(&title, value)?;
-                if !align.is_multiple_of(4096) {
-                    let found = text(value, "align")?;
-                    return Err(wrong_value(&title, value, "align", "a multiple of 4KiB", found));
-                }
-            }
-            _ => {
-                return Err(unknown_key(
-                    &title,
-                    key,
-                    &["base", "name", "label", "align", "partitions"],
-                ));
-            }
-        }
-    }
-    let missing = |key| {
-        (
-            Some(node.place),
-            LayoutFault::Missing {
-                node: title.clone(),
-                key,
-            },
-        )
-    };
-    let kind = kind.ok_or_else(|| missing("label"))?;
-    let flat = node.partitions.as_deref().unwrap_or_default();
-    if flat.is_empty() {
-        return Err(missing("partitions"));
-    }
-    let partitions: Result<Vec<PartitionConfig>, Misplaced> = flat
-        .iter()
-        .map(|partition| read_partition(partition, kind, disk))
-        .collect();
-    let partitions = partitions?;
-    refuse_what_has_no_room(kind, flat, &partitions)?;
-    Ok(TableConfig {
-        kind,
-        align,
-        partitions,
-    })
-}
-
-fn read_partition(
-    flat: &FlatPartition<'_>,
-    table: TableKind,
-    disk: &FlatNode<'_>,
-) -> Result<PartitionConfig, Misplaced> {
-    const KEYS: [&str; 5] = ["name", "base", "type", "size", "flags"];
-    let title = format!("the partition {}", flat.name);
-    let (mut kind, mut size, mut is_bootable, mut is_primary) = (None, None, false, false);
-    for (key, value) in &flat.fields {
-        match key_of(key)? {
-            "name" => {}
-            "base" if text(value, "base")? == disk.name => {}
-            "base" => {
-                let base = text(value, "base")?.to_owned();
-                return Err((Some(value.place), LayoutFault::NoBase { node: title, base }));
-            }
-            "type" => kind = Some((text(value, "type")?, value.place)),
-            "size" => {
-                let parsed: Result<PartitionSize, _> = text(value, "size")?.parse();
-                let node = title.clone();
-                size =
-                    Some(parsed.map_err(|source| (Some(value.place), LayoutFault::Size { node, source }))?);
-            }
-            "flags" => {
-                for flag in list(value, "flags")? {
-                    match text(flag, "a flag")? {
-                        "boot" => is_bootable = true,
-                        "primary" if table == TableKind::Gpt => {
-                            return Err((Some(flag.place), LayoutFault::PrimaryInGpt(flat.name.clone())));
-                        }
-                        "primary" => is_primary = true,
-                        other => return Err(wrong_value(&title, flag, "a flag", "boot or primary", other)),
-                    }
-                }
-            }
-            _ => return Err(unknown_key(&title, key, &KEYS)),
-        }
-    }
-    let size = size.ok_or_else(|| {
-        let node = title.clone();
-        (Some(flat.place), LayoutFault::Missing { node, key: "size" })
-    })?;
-    let kind = match kind {
-        None => PartitionType::linux(table),
-        Some((text, place)) => PartitionType::parse(text, table).map_err(|source| {
-            let partition = flat.name.clone();
-            (Some(place), LayoutFault::PartitionType { partition, source })
-        })?,
-    };
-    Ok(PartitionConfig {
-        name: flat.name.clone(),
-        kind,
-        size,
-        is_bootable,
-        is_logical: table == TableKind::Mbr && !is_primary,
-    })
-}
-
-/// Refuses more partitions than the table or the disk has room for.
-fn refuse_what_has_no_room(
-    kind: TableKind,
-    flat: &[FlatPartition<'_>],
-    partitions: &[PartitionConfig],
-) -> Result<(), Misplaced> {
-    let most_primary = if partitions.iter().any(|partition| partition.is_logical) {
-        3
-    } else {
-        4
-    };
-    let mut taker: Option<&str> = None;
-    let mut seen_logical = false;
-    for (index, (partition, flat)) in partitions.iter().zip(flat).enumerate() {
-        let name = &partition.name;
-        let at = |fault| Err((Some(flat.place), fault));
-        if let Some(taker) = taker {
-            let (partition, taker) = (name.clone(), taker.to_owned());
-            return at(LayoutFault::NothingLeft { partition, taker });
-        }
-        if partition.size.is_all() {
-            taker = Some(name);
-        }
-        match kind {
-            TableKind::Gpt if index >= MOST_IN_GPT => return at(LayoutFault::TooManyPartitions),
-            TableKind::Mbr if partition.is_logical => seen_logical = true,
-            TableKind::Mbr if seen_logical => return at(LayoutFault::PrimaryBehindLogical(name.clone())),
-            TableKind::Mbr if index >= most_primary => return at(LayoutFault::TooManyPrimary(name.clone())),
-            TableKind::Mbr | TableKind::Gpt => {}
-        }
-    }
-    Ok(())
-}
-
 fn read_file_system(node: &FlatNode<'_>, partition: Option<usize>) -> Result<FileSystemConfig, Misplaced> {
     let title = node.title();
     let mut file_system = FileSystemConfig {
@@ -428,7 +243,7 @@ fn read_mounts<'l, 'd>(
                 },
             ));
         };
-        let is_swap = file_systems[index].kind == Some(super::FileSystemType::Swap);
+        let is_swap = file_systems[index].kind == Some(FileSystemType::Swap);
         if !is_swap && !is_plain_path(mount_point) {
             let wanted = "an absolute path without \".\" and \"..\"";
             return Err(wrong_value(&title, value, "mount_point", wanted, mount_point));
@@ -511,54 +326,4 @@ fn read_fstabs(
             .fstab = Some(fstab);
     }
     Ok(())
-}
-
-fn key_of(key: &Node) -> Result<&str, Misplaced> {
-    text(key, "a key")
-}
-
-fn text<'n>(node: &'n Node, what: &str) -> Result<&'n str, Misplaced> {
-    node.text(what).map_err(from_yaml)
-}
-
-fn list<'n>(node: &'n Node, what: &str) -> Result<&'n [Node], Misplaced> {
-    match &node.value {
-        Value::Sequence(nodes) => Ok(nodes),
-        _ => Err(from_yaml(node.wrong_kind(what, "a list"))),
-    }
-}
-
-fn read_bytes(title: &str, value: &Node) -> Result<u64, Misplaced> {
-    PartitionSize::parse_bytes(text(value, "a size")?).map_err(|source| {
-        let node = title.to_owned();
-        (Some(value.place), LayoutFault::Size { node, source })
-    })
-}
-
-fn read_number(title: &str, value: &Node, key: &'static str) -> Result<u32, Misplaced> {
-    let found = text(value, key)?;
-    found
-        .parse()
-        .map_err(|_| wrong_value(title, value, key, "a number", found))
-}
-
-fn wrong_value(title: &str, value: &Node, key: &'static str, wanted: &'static str, found: &str) -> Misplaced {
-    let fault = LayoutFault::Value {
-        node: title.to_owned(),
-        key,
-        wanted,
-        found: found.to_owned(),
-    };
-    (Some(value.place), fault)
-}
-
-fn unknown_key(title: &str, key: &Node, known: &'static [&'static str]) -> Misplaced {
-    let place: Place = key.place;
-    let name = key.text("a key").unwrap_or_default().to_owned();
-    let fault = LayoutFault::UnknownKey {
-        node: title.to_owned(),
-        key: name,
-        known,
-    };
-    (Some(place), fault)
 }

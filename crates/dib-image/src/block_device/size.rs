@@ -129,7 +129,7 @@ fn multiplied(number: &str, factor: u64) -> Option<u128> {
     let fraction = &fraction[..fraction.len().min(12)];
     let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
     let scale = fraction.bytes().fold(1_u128, |scale, _| scale * 10);
-    Some(digits.checked_mul(u128::from(factor)).unwrap_or(u128::MAX) / scale)
+    Some(digits.saturating_mul(u128::from(factor)) / scale)
 }
 
 impl fmt::Display for PartitionSize {

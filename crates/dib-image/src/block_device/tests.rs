@@ -238,9 +238,10 @@ fn partitions_have_room() {
         "{name: all, size: 100%},\n{name: more, size: 8MiB}",
         "4:1: the partition more has no room, for all before it takes all there is",
     );
-    let many: String = (0..129)
+    let many: Vec<String> = (0..129)
         .map(|number| format!("{{name: p{number}, size: 1MiB}},\n"))
         .collect();
+    let many = many.concat();
     check_partitions("gpt", &many, "131:1: a gpt has room for 128 partitions");
     check_error(
         "- local_loop: {name: d, block_size: 4096}\n- partitioning: {base: d, label: mbr, partitions: [{name: r, size: 1%}]}\n",

@@ -115,7 +115,7 @@ fn date_and_time(seconds: i64) -> ([u8; 2], [u8; 2]) {
     match u16::try_from(time.year()).unwrap_or_default().checked_sub(1980) {
         Some(year @ 0..=127) => {
             let date = year << 9 | number(time.month()) << 5 | number(time.day());
-            let time = number(time.hour()) << 11 | number(time.minute()) << 5 | number(time.second()) / 2;
+            let time = number(time.hour()) << 11 | number(time.minute()) << 5 | (number(time.second()) / 2);
             (date.to_le_bytes(), time.to_le_bytes())
         }
         Some(_) => (0xff9f_u16.to_le_bytes(), 0xbf7d_u16.to_le_bytes()),
@@ -239,13 +239,7 @@ mod tests {
             (u16::from_le_bytes(date), u16::from_le_bytes(time))
         };
         assert_eq!(number(0), (0x0021, 0));
-        assert_eq!(
-            number(1_700_000_000),
-            (43 << 9 | 11 << 5 | 14, 22 << 11 | 13 << 5 | 10)
-        );
-        assert_eq!(
-            number(i64::from(u32::MAX) * 2),
-            (127 << 9 | 12 << 5 | 31, 23 << 11 | 59 << 5 | 29)
-        );
+        assert_eq!(number(1_700_000_000), (0x576e, 0xb1aa));
+        assert_eq!(number(i64::from(u32::MAX) * 2), (0xff9f, 0xbf7d));
     }
 }

@@ -100,11 +100,11 @@ impl Geometry {
             Width::Twelve | Width::Sixteen => (1, (ROOT_ENTRIES * ENTRY).div_ceil(sector)),
         };
         let (least, most) = width.bounds();
-        let room = sectors.checked_sub(reserved + root)?;
+        let rest = sectors.checked_sub(reserved + root)?;
         // The tables number the clusters of what the tables leave: the fewest sectors that do are sought by growing.
         let mut table = 1;
         loop {
-            let clusters = room.checked_sub(TABLES * table)? / sectors_per_cluster;
+            let clusters = rest.checked_sub(TABLES * table)? / sectors_per_cluster;
             let needed = ((clusters + 2) * width.bits()).div_ceil(8 * sector);
             if needed <= table {
                 let is_within = (least..=most).contains(&clusters) && u32::try_from(sectors).is_ok();

@@ -131,9 +131,9 @@ fn what_a_fat_cannot_hold_is_said() {
         "a FAT file system can't hold /DIRECTORY/link, which is neither a file nor a directory"
     );
     let same = |path: &std::path::Path| {
-        ["x", "X"]
-            .iter()
-            .for_each(|name| fs::write(path.join(name), "").unwrap())
+        for name in ["x", "X"] {
+            fs::write(path.join(name), "").unwrap();
+        }
     };
     assert_eq!(
         make(&same, 8),

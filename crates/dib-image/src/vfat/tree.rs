@@ -60,12 +60,12 @@ pub(super) fn read(directory: &Utf8Path) -> Result<Directory, VfatError> {
         names.push(name);
     }
     names.sort();
-    let mut namer = Namer::default();
+    let mut given = Namer::default();
     let mut entries = Vec::new();
     for name in names {
         let path = directory.join(&name);
         let metadata = fs::symlink_metadata(&path).map_err(failed(&path))?;
-        let Some(name) = namer.name(&name) else {
+        let Some(name) = given.name(&name) else {
             return Err(VfatError::Name { path });
         };
         let what = if metadata.is_dir() {
