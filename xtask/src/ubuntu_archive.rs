@@ -45,6 +45,21 @@ const PACKAGES: [&str; 14] = [
     "systemd-sysv",
 ];
 
+/// What the elements `vm` and its kin ask for; the two ways to have GRUB can't be installed together.
+const VM_PACKAGES: [&[&str]; 2] = [
+    &[
+        "cloud-init",
+        "cloud-utils",
+        "e2fsprogs",
+        "grub-pc",
+        "ifupdown",
+        "isc-dhcp-client",
+        "ndisc6",
+        "openssh-server",
+    ],
+    &["efibootmgr", "grub-efi", "grub-pc-bin"],
+];
+
 /// Asked for only where the host's release has it: Debian dropped it in its release 13.
 const IF_THERE: &str = "software-properties-common";
 
@@ -132,9 +147,10 @@ pub(crate) fn own_packages(archive: &Utf8Path) -> Utf8PathBuf {
 
 fn inputs(host: &HostArchive) -> String {
     format!(
-        "layout 3\nrelease {RELEASE}\narch {}\npackages {} {IF_THERE}\nuniverse {}\n{}\n{}\n",
+        "layout 3\nrelease {RELEASE}\narch {}\npackages {} {} {IF_THERE}\nuniverse {}\n{}\n{}\n",
         host.arch,
         PACKAGES.join(" "),
+        VM_PACKAGES.concat().join(" "),
         UNIVERSE.join(" "),
         host.sources.join("\n"),
         host.apt_options.join("\n")

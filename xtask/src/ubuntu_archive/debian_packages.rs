@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use xshell::cmd;
 
-use super::{IF_THERE, PACKAGES};
+use super::{IF_THERE, PACKAGES, VM_PACKAGES};
 use crate::host_archive::HostArchive;
 use crate::private_apt;
 use crate::scratch_build;
@@ -35,6 +35,8 @@ pub(super) fn download(
         (&[], &[]),
         (&["--no-install-recommends"], &names),
         (&[], &names),
+        (&["--no-install-recommends"], VM_PACKAGES[0]),
+        (&["--no-install-recommends"], VM_PACKAGES[1]),
     ] {
         cmd!(
             shell,
