@@ -14,6 +14,8 @@ use crate::{ByteSize, DiskSpec, FileSystem, ImageSize, PartitionSize, swap, xfs}
 
 /// Image sizes are multiples of this, as upstream's are.
 pub(crate) const GRANULE: ByteSize = ByteSize::from_kib(64);
+/// Sizes of disks with partitions are multiples of this, so that a last partition ends at one, too.
+const PARTITIONED_GRANULE: ByteSize = ByteSize::from_mib(1);
 
 /// Measuring a tree failed.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +65,7 @@ pub(crate) fn fitting_size(tree: &Utf8Path, spec: &DiskSpec) -> Result<ByteSize,
 /// Returns the size of the smallest disk on which each file system whose partition is a share has the room it needs.
 fn smallest_disk(table: &PartitionTable, needs: &[(&FileSystem, ByteSize)]) -> ByteSize {
     let is_enough = |granules: u64| {
-        let Ok(extents) = lay_out(table, granules * GRANULE.bytes()) else {
+        let Ok(extents) = lay_out(table, granules * PARTITIONED_GRANULE.bytes()) else {
             return false;
         };
         needs.iter().all(|(file_system, need)| {
@@ -75,10 +77,10 @@ fn smallest_disk(table: &PartitionTable, needs: &[(&FileSystem, ByteSize)]) -> B
         })
     };
     // No more than 2 EiB, should no size be enough: making the table says what is wrong then.
-    let most = (0..45)
+    let most = (0..41)
         .map(|power| 1 << power)
         .find(|granules| is_enough(*granules))
-        .unwrap_or(1 << 45);
+        .unwrap_or(1 << 41);
     let (mut too_few, mut enough) = (most / 2, most);
     while enough - too_few > 1 {
         let middle = u64::midpoint(too_few, enough);
@@ -88,7 +90,7 @@ fn smallest_disk(table: &PartitionTable, needs: &[(&FileSystem, ByteSize)]) -> B
             too_few = middle;
         }
     }
-    ByteSize::from_bytes(enough * GRANULE.bytes())
+    ByteSize::from_bytes(enough * PARTITIONED_GRANULE.bytes())
 }
 
 /// Returns how large a file system must be, by upstream's rule for the whole disk.
@@ -200,7 +202,7 @@ mod tests {
         let own = ByteSize::from_kib(used_kib(&path, &[path.join("sub").into()]).unwrap());
         let need = own.bytes() + ByteSize::from_mib(14).bytes();
         assert!(extents[2].length >= need, "{extents:?}");
-        let smaller = size.bytes() - GRANULE.bytes();
+        let smaller = size.bytes() - PARTITIONED_GRANULE.bytes();
         let extents = lay_out(spec.table.as_ref().unwrap(), smaller).unwrap();
         assert!(extents[2].length < need, "{extents:?}");
     }
