@@ -38,7 +38,7 @@ pub(crate) fn write(
             shown.event(&event);
         },
     )?;
-    Ok(images)
+    Ok(images.publish()?)
 }
 
 fn one(output: &OutputSpec, image_type: ImageType) -> Output {

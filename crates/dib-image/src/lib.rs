@@ -66,5 +66,5 @@ pub use tar_archive::{TarError, TarReport, write_tar};
 pub use tool::ToolError;
 pub use tree_size::{TreeSizeError, default_image_size};
 pub use vfat::VfatError;
-pub use write_images::{Event, ImageError, ImageFormat, Output, WrittenImage, write_images};
+pub use write_images::{CompleteImages, Event, ImageError, ImageFormat, Output, WrittenImage, write_images};
 pub use xfs::XfsError;

@@ -244,6 +244,12 @@ impl OutputFile {
 }
 
 impl FinishedFile {
+    /// Returns the path at which it stands until it is published.
+    #[must_use]
+    pub fn temporary_path(&self) -> &Utf8Path {
+        self.output.temporary_path()
+    }
+
     /// Puts the checksum files and, last, the output itself under their names.
     ///
     /// # Errors

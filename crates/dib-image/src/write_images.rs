@@ -82,6 +82,39 @@ pub struct WrittenImage {
     pub old_renamed_to: Option<Utf8PathBuf>,
 }
 
+/// Images that are complete and have no names yet: dropped, they are gone.
+#[derive(Debug)]
+pub struct CompleteImages {
+    images: Vec<(Output, FinishedFile, Sums)>,
+}
+
+impl CompleteImages {
+    /// Returns what was wanted, each with the path at which it can be read until it has its name.
+    pub fn files(&self) -> impl Iterator<Item = (&Output, &Utf8Path)> {
+        self.images
+            .iter()
+            .map(|(output, file, _)| (output, file.temporary_path()))
+    }
+
+    /// Puts all of them under their names.
+    ///
+    /// # Errors
+    /// When renaming or removing fails.
+    pub fn publish(self) -> Result<Vec<WrittenImage>, ImageError> {
+        let publish = |(output, file, sums): (Output, FinishedFile, Sums)| {
+            let published = file.publish(output.existing)?;
+            Ok(WrittenImage {
+                path: published.path,
+                size: published.size,
+                allocated: published.allocated,
+                sums,
+                old_renamed_to: published.old_renamed_to,
+            })
+        };
+        self.images.into_iter().map(publish).collect()
+    }
+}
+
 /// Writing images failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -118,11 +151,11 @@ pub enum ImageError {
     Output(#[from] OutputError),
 }
 
-/// Writes the tree in every wanted format, and puts the files under their names once all of them are complete.
+/// Writes the tree in every wanted format; [`CompleteImages::publish`] puts the files under their names.
 ///
 /// The disk is made once: in the first raw output, or as a sparse file in the directory `scratch` that is gone at the
-/// end. `device_nodes` are those the tree could not hold. Until the last format is written nothing stands under an
-/// output's name that did not before, and an error leaves nothing behind.
+/// end. `device_nodes` are those the tree could not hold. Nothing stands under an output's name that did not before, and an
+/// error leaves nothing behind.
 ///
 /// ```
 /// use dib_image::{
@@ -141,13 +174,13 @@ pub enum ImageError {
 /// let layout = BlockDeviceConfig::unpartitioned();
 /// let disk = DiskSpec::new(layout, &RootFileSystem::default(), ImageSize::Fitting, None)?;
 /// let tree = directory.join("tree");
-/// let images = write_images(&tree, &[], &disk, &[output], directory, &mut |_event| {})?;
+/// let images = write_images(&tree, &[], &disk, &[output], directory, &mut |_event| {})?.publish()?;
 /// assert_eq!(images[0].path, directory.join("image.tar"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// When a format can't be written, or a file can't be given its name.
+/// When a format can't be written.
 pub fn write_images(
     tree: &Utf8Path,
     device_nodes: &[DeviceNode],
@@ -155,7 +188,7 @@ pub fn write_images(
     outputs: &[Output],
     scratch: &Utf8Path,
     report: &mut dyn FnMut(Event),
-) -> Result<Vec<WrittenImage>, ImageError> {
+) -> Result<CompleteImages, ImageError> {
     let files: Result<Vec<OutputFile>, OutputError> = outputs
         .iter()
         .map(|output| OutputFile::create(&output.path))
@@ -168,22 +201,12 @@ pub fn write_images(
         }
     }
     write_disks(tree, device_nodes, spec, outputs, &files, scratch, report)?;
-    let mut finished: Vec<(FinishedFile, Sums)> = Vec::new();
+    let mut images = Vec::new();
     for ((output, file), sums) in outputs.iter().zip(files).zip(sums) {
         let sums = sums.map_or_else(|| file.sums(output.checksums), Ok)?;
-        finished.push((file.finish(&sums)?, sums));
+        images.push((output.clone(), file.finish(&sums)?, sums));
     }
-    let publish = |(output, (file, sums)): (&Output, (FinishedFile, Sums))| {
-        let published = file.publish(output.existing)?;
-        Ok(WrittenImage {
-            path: published.path,
-            size: published.size,
-            allocated: published.allocated,
-            sums,
-            old_renamed_to: published.old_renamed_to,
-        })
-    };
-    outputs.iter().zip(finished).map(publish).collect()
+    Ok(CompleteImages { images })
 }
 
 fn write_archive(

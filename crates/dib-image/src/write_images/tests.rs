@@ -60,7 +60,8 @@ fn write(
     let scratch = fixture.scratch.join("scratch");
     let images = write_images(&fixture.tree, &nodes, spec, outputs, &scratch, &mut |event| {
         events.push(event);
-    })?;
+    })?
+    .publish()?;
     Ok((images, events))
 }
 
