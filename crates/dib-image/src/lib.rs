@@ -17,7 +17,10 @@
 //! - [`boot_code`]: GRUB's boot code for a BIOS.
 //! - [`identifier`]: what disks, partitions and file systems are identified by.
 //! - [`tar_archive`]: the tree as a tar archive.
+//! - [`format_options`]: options of formats, as `qemu-img` writes them.
 //! - [`qcow2`]: a raw disk as a qcow2 image.
+//! - `pieces`, `in_order`: a raw disk in pieces, and other jobs, on all cores.
+//! - `deflate`: compression with a window as small as qcow2's.
 //! - [`output_file`]: a file that stands under its name only when it is complete.
 //! - [`checksums`]: MD5 and SHA-256 of an image, both at once.
 //! - `sparse`: where a file has data and where it has holes.
@@ -28,14 +31,18 @@ pub mod block_device;
 pub mod boot_code;
 pub mod byte_size;
 pub mod checksums;
+mod deflate;
 pub mod disk_spec;
 pub mod ext;
 #[cfg(test)]
 mod fixture;
+pub mod format_options;
 pub mod identifier;
+mod in_order;
 pub mod make_disk;
 pub mod output_file;
 pub mod partition_table;
+mod pieces;
 pub mod qcow2;
 mod room;
 mod sparse;
@@ -57,11 +64,15 @@ pub use byte_size::{ByteSize, InvalidByteSize};
 pub use checksums::{Checksums, Sums};
 pub use disk_spec::{DiskSpec, DiskSpecError, FileSystem, ImageSize, RootFileSystem};
 pub use ext::ExtError;
+pub use format_options::{FormatOptionError, apply_options};
 pub use identifier::{FileSystemIdentifier, Uuid};
+pub use in_order::ThreadError;
 pub use make_disk::{DiskError, make_disk};
 pub use output_file::{Existing, FinishedFile, OutputError, OutputFile, PublishedFile, remove_leftovers};
 pub use partition_table::{PartitionType, UnknownPartitionType};
-pub use qcow2::{Compression, Qcow2Error, Qcow2Options, Qcow2Version, write_qcow2};
+pub use qcow2::{
+    ClusterSize, Compression, Qcow2Error, Qcow2Options, Qcow2Version, RefcountBits, write_qcow2,
+};
 pub use tar_archive::{TarError, TarReport, write_tar};
 pub use tool::ToolError;
 pub use tree_size::{TreeSizeError, default_image_size};

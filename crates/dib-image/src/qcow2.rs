@@ -1,61 +1,27 @@
 //! A raw disk as a qcow2 image.
 //!
 //! The format is that of QEMU's `docs/interop/qcow2.rst`. Images are laid out as header, L1 table, guest data, L2
-//! tables, refcount blocks, refcount table, and their clusters are 64 KiB, QEMU's default.
+//! tables, refcount blocks, refcount table.
 
-mod clusters;
 mod layout;
+mod options;
 
 use std::fs::File;
 use std::io;
 
-use clusters::Content;
 use layout::Layout;
+pub use options::{ClusterSize, Compression, Qcow2Options, Qcow2Version, RefcountBits};
 
-use crate::sparse;
+use crate::deflate::Encoder;
+use crate::in_order::ThreadError;
+use crate::pieces::{self, PieceError};
 
-const CLUSTER_BITS: u32 = 16;
-const CLUSTER: u64 = 1 << CLUSTER_BITS;
-const CLUSTER_LENGTH: usize = 1 << CLUSTER_BITS;
 /// The guest counts in sectors of this size, so a disk is made of whole ones.
 const SECTOR: u64 = 512;
-
-/// How a qcow2 image is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Qcow2Options {
-    /// The format's version.
-    pub version: Qcow2Version,
-    /// How guest data is stored.
-    pub compression: Compression,
-}
-
-/// A version of the qcow2 format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Qcow2Version {
-    /// Version 2, which QEMU calls `compat=0.10`.
-    V2,
-    /// Version 3, which QEMU calls `compat=1.1`.
-    #[default]
-    V3,
-}
-
-/// How guest data is stored in a qcow2 image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// As it is.
-    None,
-    /// Deflated, cluster by cluster, except where that saves nothing.
-    Zlib {
-        /// The effort, from 1 to 9; zlib's usual one is 6.
-        level: u32,
-    },
-}
-
-impl Default for Compression {
-    fn default() -> Self {
-        Self::Zlib { level: 6 }
-    }
-}
+/// Compression that saves less than a sector saves nothing.
+const SAVED_AT_LEAST: usize = 512;
+/// The effort of zstd, which is QEMU's.
+const ZSTD_LEVEL: i32 = 3;
 
 /// Writing a qcow2 image failed.
 #[derive(Debug, thiserror::Error)]
@@ -67,18 +33,29 @@ pub enum Qcow2Error {
     /// The image could not be written.
     #[error("failed to write the qcow2 image")]
     Write(#[source] io::Error),
+    /// A cluster could not be compressed.
+    #[error("failed to compress a cluster")]
+    Compress(#[source] io::Error),
     /// The compressing threads could not be started.
-    #[error("failed to start a thread")]
-    Thread(#[source] io::Error),
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
     /// The raw disk is larger than QEMU opens.
-    #[error(
-        "a disk of {size} bytes is larger than QEMU opens as qcow2 ({} bytes)",
-        layout::LARGEST_DISK
-    )]
+    #[error("a disk of {size} bytes is larger than QEMU opens as qcow2 with such clusters ({largest} bytes)")]
     TooLarge {
         /// The disk's size in bytes.
         size: u64,
+        /// The largest size in bytes.
+        largest: u64,
     },
+}
+
+impl From<PieceError> for Qcow2Error {
+    fn from(error: PieceError) -> Self {
+        match error {
+            PieceError::Read(source) => Self::Read(source),
+            PieceError::Thread(error) => Self::Thread(error),
+        }
+    }
 }
 
 /// Writes the disk `raw` as a qcow2 image into the empty file `out`.
@@ -95,29 +72,71 @@ pub fn write_qcow2(
     options: &Qcow2Options,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), Qcow2Error> {
-    let size = raw
-        .metadata()
-        .map_err(Qcow2Error::Read)?
-        .len()
-        .next_multiple_of(SECTOR);
-    if size > layout::LARGEST_DISK {
-        return Err(Qcow2Error::TooLarge { size });
+    let metadata = raw.metadata().map_err(Qcow2Error::Read)?;
+    let size = metadata.len().next_multiple_of(SECTOR);
+    let largest = layout::largest_disk(options.cluster_size);
+    if size > largest {
+        return Err(Qcow2Error::TooLarge { size, largest });
     }
-    let extents = sparse::data_extents(raw).map_err(Qcow2Error::Read)?;
-    let total = extents.iter().map(|extent| extent.end - extent.start).sum();
-    let mut layout = Layout::new(out, size);
-    clusters::for_each(raw, &extents, options.compression, |batch| {
-        for (index, content) in &batch.contents {
-            let result = match content {
-                Content::Stored(data) => layout.store(*index, data),
-                Content::Deflated(data) => layout.store_deflated(*index, data),
+    let mut layout = Layout::new(out, size, options);
+    let cluster = options.cluster_size.bytes();
+    let start_worker = || {
+        let mut compressor = Compressor::new(options.compression);
+        move |cluster: &[u8]| compressor.content(cluster)
+    };
+    pieces::for_each(raw, cluster, start_worker, |batch| {
+        for (index, content) in batch.pieces {
+            let result = match content.map_err(Qcow2Error::Compress)? {
+                Content::Stored(data) => layout.store(index, &data),
+                Content::Compressed(data) => layout.store_compressed(index, &data),
             };
             result.map_err(Qcow2Error::Write)?;
         }
-        progress(batch.bytes_done.min(total), total);
-        Ok(())
+        progress(batch.done, batch.total);
+        Ok::<(), Qcow2Error>(())
     })?;
-    layout.finish(options.version).map_err(Qcow2Error::Write)
+    layout.finish().map_err(Qcow2Error::Write)
+}
+
+/// A guest cluster that is not all zeros.
+enum Content {
+    Stored(Vec<u8>),
+    Compressed(Vec<u8>),
+}
+
+/// What a thread compresses clusters with.
+enum Compressor {
+    None,
+    Zlib(Box<Encoder>),
+    Zstd(io::Result<zstd::bulk::Compressor<'static>>),
+}
+
+impl Compressor {
+    fn new(compression: Compression) -> Self {
+        match compression {
+            Compression::None => Self::None,
+            Compression::Zlib => Self::Zlib(Box::new(Encoder::new())),
+            Compression::Zstd => Self::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)),
+        }
+    }
+
+    /// Compresses a cluster, unless that saves too little.
+    fn content(&mut self, cluster: &[u8]) -> io::Result<Content> {
+        let largest = cluster.len() - SAVED_AT_LEAST;
+        let compressed = match self {
+            Self::None => None,
+            Self::Zlib(encoder) => Some(encoder.deflate(cluster))
+                .filter(|data| data.len() <= largest)
+                .map(<[u8]>::to_owned),
+            Self::Zstd(compressor) => {
+                let compressor = compressor
+                    .as_mut()
+                    .map_err(|error| io::Error::from(error.kind()))?;
+                Some(compressor.compress(cluster)?).filter(|data| data.len() <= largest)
+            }
+        };
+        Ok(compressed.map_or_else(|| Content::Stored(cluster.to_owned()), Content::Compressed))
+    }
 }
 
 #[cfg(test)]

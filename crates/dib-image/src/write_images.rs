@@ -5,8 +5,8 @@ use dib_sys::DeviceNode;
 
 use crate::checksums::SummingWriter;
 use crate::{
-    ByteSize, Checksums, DiskError, DiskSpec, Existing, FinishedFile, OutputError, OutputFile, Qcow2Error,
-    Qcow2Options, Sums, TarError, make_disk, qcow2, sparse, tar_archive,
+    ByteSize, Checksums, DiskError, DiskSpec, Existing, FinishedFile, FormatOptionError, OutputError,
+    OutputFile, Qcow2Error, Qcow2Options, Sums, TarError, make_disk, qcow2, sparse, tar_archive,
 };
 
 /// One image file that is wanted.
@@ -31,6 +31,33 @@ pub enum ImageFormat {
     Raw,
     /// The disk as QEMU's format.
     Qcow2(Qcow2Options),
+}
+
+impl ImageFormat {
+    /// Returns the names of the format's options.
+    #[must_use]
+    pub fn option_names(&self) -> &'static [&'static str] {
+        match self {
+            Self::Qcow2(_) => Qcow2Options::NAMES,
+            Self::Tar | Self::Raw => &[],
+        }
+    }
+
+    /// Sets one of the format's options.
+    pub(crate) fn set_option(&mut self, name: &'static str, value: &str) -> Result<(), FormatOptionError> {
+        match self {
+            Self::Qcow2(options) => options.set(name, value),
+            Self::Tar | Self::Raw => Ok(()),
+        }
+    }
+
+    /// Checks that the format's options go together.
+    pub(crate) fn check_options(&self) -> Result<(), FormatOptionError> {
+        match self {
+            Self::Qcow2(options) => options.check(),
+            Self::Tar | Self::Raw => Ok(()),
+        }
+    }
 }
 
 /// Something that happens while images are written.

@@ -1,8 +1,5 @@
 //! Bits in the order in which deflate has them: from the lowest of a byte to its highest.
 
-/// The most bits that [`BitWriter::put`] takes at once.
-pub(super) const MOST_BITS: u32 = 56;
-
 /// A buffer of bits that grows.
 #[derive(Debug, Default)]
 pub(super) struct BitWriter {
@@ -29,24 +26,19 @@ impl BitWriter {
         }
     }
 
-    /// Appends the lowest bits of `bits`, which must have no others; the room must have been reserved.
+    /// Appends the lowest `count` bits, at most 56, of `bits`, which must have no others. The room must be reserved.
     #[inline]
     pub(super) fn put(&mut self, bits: u64, count: u32) {
         self.pending |= bits << self.pending_bits;
         self.pending_bits += count;
         self.bytes[self.length..self.length + 8].copy_from_slice(&self.pending.to_le_bytes());
         self.length += (self.pending_bits / 8) as usize;
-        self.pending = self.pending >> (self.pending_bits & !7);
+        self.pending >>= self.pending_bits & !7;
         self.pending_bits &= 7;
     }
 
-    /// Returns the length in bytes, with a byte that has begun.
-    pub(super) fn length(&self) -> usize {
-        self.length + usize::from(self.pending_bits > 0)
-    }
-
-    /// Returns the bytes; the last one ends with zeros.
+    /// Returns the bytes; what is left of the last one is zeros.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length()]
+        &self.bytes[..self.length + usize::from(self.pending_bits > 0)]
     }
 }

@@ -1,7 +1,7 @@
 //! Prefix codes out of frequencies (RFC 1951, 3.2.2).
 
 /// The longest code of a literal, a length or a distance, in bits.
-pub(super) const LONGEST: usize = 15;
+pub(super) const LONGEST: u8 = 15;
 /// No alphabet has more symbols.
 const MOST_SYMBOLS: usize = 288;
 /// A tree is no deeper than this with the frequencies of a few megabytes, which grow at least as Fibonacci's numbers.
@@ -10,7 +10,7 @@ const DEEPEST: usize = 40;
 /// Works out the length of each symbol's code, at most `longest` bits; 0 for a symbol that does not occur.
 ///
 /// There are two codes at least, for some readers refuse a lone one.
-pub(super) fn code_lengths(frequencies: &[u32], longest: usize, lengths: &mut [u8]) {
+pub(super) fn code_lengths(frequencies: &[u32], longest: u8, lengths: &mut [u8]) {
     lengths.fill(0);
     let mut leaves = [(0_u32, 0_u16); MOST_SYMBOLS];
     let mut used = 0;
@@ -29,11 +29,11 @@ pub(super) fn code_lengths(frequencies: &[u32], longest: usize, lengths: &mut [u
     }
     leaves.sort_unstable();
     let mut per_length = leaves_per_depth(leaves);
-    limit(&mut per_length, longest);
+    limit(&mut per_length, usize::from(longest));
     // The rarest have the longest codes.
     let mut leaves = leaves.iter();
-    for (count, length) in per_length[..=longest].iter().zip(0..).rev() {
-        for (_, symbol) in leaves.by_ref().take(*count) {
+    for length in (1..=longest).rev() {
+        for (_, symbol) in leaves.by_ref().take(per_length[usize::from(length)]) {
             lengths[usize::from(*symbol)] = length;
         }
     }
@@ -95,13 +95,13 @@ fn limit(per_length: &mut [usize; DEEPEST + 1], longest: usize) {
 
 /// Works out the codes of those lengths, with their bits in the order in which they are written.
 pub(super) fn codes(lengths: &[u8], codes: &mut [u16]) {
-    let mut per_length = [0_u16; LONGEST + 1];
+    let mut per_length = [0_u16; LONGEST as usize + 1];
     for length in lengths.iter().filter(|length| **length > 0) {
         per_length[usize::from(*length)] += 1;
     }
-    let mut next = [0_u16; LONGEST + 1];
+    let mut next = [0_u16; LONGEST as usize + 1];
     let mut code = 0;
-    for length in 1..=LONGEST {
+    for length in 1..next.len() {
         code = (code + per_length[length - 1]) << 1;
         next[length] = code;
     }
@@ -116,7 +116,7 @@ pub(super) fn codes(lengths: &[u8], codes: &mut [u16]) {
 mod tests {
     use super::*;
 
-    fn check(frequencies: &[u32], longest: usize, expected: &[u8]) {
+    fn check(frequencies: &[u32], longest: u8, expected: &[u8]) {
         let mut lengths = vec![9; frequencies.len()];
         code_lengths(frequencies, longest, &mut lengths);
         assert_eq!(lengths, expected, "{frequencies:?}");
@@ -154,9 +154,9 @@ mod tests {
         ] {
             let mut lengths = vec![0; frequencies.len()];
             code_lengths(&frequencies, longest, &mut lengths);
-            let filled: u32 = lengths.iter().map(|length| 1 << (longest - usize::from(*length))).sum();
+            let filled: u32 = lengths.iter().map(|length| 1 << (longest - length)).sum();
             assert_eq!(filled, 1 << longest, "{lengths:?}");
-            assert!(lengths.iter().all(|length| usize::from(*length) <= longest && *length > 0));
+            assert!(lengths.iter().all(|length| (1..=longest).contains(length)));
         }
     }
 

@@ -98,7 +98,13 @@ impl Finder {
     /// Returns the longest match at `position` that is found soon enough and longer than `longer_than`, which is 2 at
     /// least. Of several of one length it is the nearest.
     #[inline]
-    pub(super) fn longest(&self, data: &[u8], position: usize, first: First, longer_than: usize) -> Option<Match> {
+    pub(super) fn longest(
+        &self,
+        data: &[u8],
+        position: usize,
+        first: First,
+        longer_than: usize,
+    ) -> Option<Match> {
         let most = LONGEST.min(data.len() - position);
         let four = four_bytes(data, position);
         let mut length = longer_than.max(SHORTEST);
@@ -156,7 +162,11 @@ impl Finder {
 
     #[cold]
     fn rebase(&mut self) {
-        let tables = [&mut self.heads[..], &mut self.previous[..], &mut self.short_heads[..]];
+        let tables = [
+            &mut self.heads[..],
+            &mut self.previous[..],
+            &mut self.short_heads[..],
+        ];
         for place in tables.into_iter().flatten() {
             *place = place.saturating_sub(REBASE);
         }
