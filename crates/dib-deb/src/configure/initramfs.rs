@@ -4,6 +4,7 @@
 //! while dpkg works a stand-in notes what `update-initramfs` was asked for. The packages that an initramfs is made of
 //! are configured first; then the real program makes it, beside dpkg, which configures the others.
 
+mod gzip;
 mod inputs;
 mod kept;
 
@@ -165,13 +166,25 @@ impl<'a> Deferred<'a> {
         let Place { target, progress, .. } = self.place;
         let mut argv = vec![REAL.to_owned()];
         argv.extend(arguments.iter().cloned());
+        let mut environment = with_ours(&self.environment());
+        let (name, value) = gzip::ANSWERS;
+        environment.insert(name.to_owned(), value.to_owned());
         let command = TargetCommand {
             argv,
-            environment: with_ours(&self.environment()),
+            environment,
             working_directory: TargetPath::root(),
             stdin: Stdin::Nothing,
         };
-        let outcome = run_in_target_with(target, &command, binds, &mut |_, line| progress.line(line))?;
+        let outcome = run_in_target_with(target, &command, binds, &mut |_, line| match gzip::answer(
+            target, line,
+        ) {
+            None => progress.line(line),
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "an initramfs is compressed by gzip itself");
+            }
+        })?;
         outcome.require_success(&command).map(|_| ())
     }
 

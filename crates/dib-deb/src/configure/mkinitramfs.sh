@@ -56,6 +56,35 @@ mkdir() {
     command mkdir "$@"
 }
 
+# Who runs this compresses on all processors what a line names, if it says that it does, and then removes the question.
+gzip() {
+    case "${DIB_COMPRESSES-}:$*" in
+        yes:-c | "yes:-n -c") ;;
+        *)
+            command gzip "$@"
+            return
+            ;;
+    esac
+    data=/var/lib/dpkg/dib/gzip-$$
+    : > "$data.asked"
+    cat > "$data" || return
+    echo "dib: gzip $$" >&2
+    # A program in between may keep lines to itself.
+    tries=0
+    while [ -e "$data.asked" ] && [ "$tries" -lt 1000 ]; do
+        tries=$((tries + 1))
+        sleep 0.02
+    done
+    if [ ! -e "$data.asked" ] && [ -e "$data.gz" ]; then
+        cat "$data.gz"
+    else
+        command gzip "$@" < "$data"
+    fi
+    set -- $?
+    rm -f "$data" "$data.asked" "$data.gz"
+    return "$1"
+}
+
 # Where the kernel's modules are there decompressed, under their names, so that nobody has to do it again, what was copied
 # of them gives way to what the package ships. Until the last program has looked into them they stay as they are.
 for packed in /var/lib/dpkg/dib/packed-*/kernel; do
