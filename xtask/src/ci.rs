@@ -82,6 +82,9 @@ fn check_builds(
     let on_host_archive = |user| ScratchBuild::prepare_without_mirror(user, dib);
     steps.run("build as README begins", || builds::build_and_check(workspace))?;
     steps.run("build of ubuntu", || builds::build_ubuntu_and_check(workspace))?;
+    steps.run("build in a virtual machine", || {
+        builds::build_in_machine_and_compare(workspace)
+    })?;
     steps.run("build of disks in all formats", || {
         builds::build_disks_and_check(&on_host_archive(None)?)
     })?;

@@ -1,5 +1,10 @@
 //! Builds whose images are checked by programs that are not ours.
 
+use std::process::Command;
+
+use camino::Utf8Path;
+use xshell::cmd;
+
 use crate::build_image::{self, BuildImage};
 use crate::disk_checks;
 use crate::host_archive;
@@ -10,6 +15,7 @@ use crate::package_checks;
 use crate::scratch_build::{self, ScratchBuild};
 use crate::task_error::TaskError;
 use crate::ubuntu_archive;
+use crate::vm_build::{self, InMachine};
 use crate::workspace::Workspace;
 
 /// Makes images by the command that a newcomer runs first.
@@ -53,6 +59,58 @@ pub(super) fn build_disks_and_check(scratch: &ScratchBuild) -> Result<(), TaskEr
         if types == disk_checks::ALL_TYPES {
             disk_checks::check_formats(&scratch.output())?;
         }
+    }
+    Ok(())
+}
+
+/// Builds a tiny image, by the binary of the downstream crate, inside a virtual machine, and on the host: both are the same.
+pub(super) fn build_in_machine_and_compare(workspace: &Workspace) -> Result<(), TaskError> {
+    let shell = workspace.shell()?;
+    cmd!(shell, "cargo build --package dib-elements-myorg --bin myorg-dib")
+        .quiet()
+        .run()?;
+    let place = tempfile::Builder::new()
+        .prefix("dib-machine-")
+        .tempdir_in(&workspace.target)
+        .map_err(TaskError::file("create a directory in", &workspace.target))?;
+    let directory = Utf8Path::from_path(place.path()).expect("a plain name in a UTF-8 directory is UTF-8");
+    let build = |output: &str| {
+        let mut command = Command::new(workspace.target.join("debug/myorg-dib"));
+        command.args([
+            "build",
+            "-n",
+            "-t",
+            "tar,raw,qcow2",
+            "-o",
+            directory.join(output).as_str(),
+            "myorg-tiny",
+        ]);
+        command
+            .current_dir(&workspace.root)
+            .env("PATH", needs::path_with_administrators_programs())
+            .env("DIB_IMAGE_CACHE", directory.join("cache"))
+            .env("SOURCE_DATE_EPOCH", "1700000000");
+        command
+    };
+    let mut on_host = build("host");
+    scratch_build::succeed(&mut on_host, "the build on the host")?;
+    let in_machine = build("machine");
+    let wanted = InMachine {
+        command: &in_machine,
+        directories: vec![workspace.root.clone(), workspace.target.clone()],
+    };
+    let status = vm_build::run(workspace, &wanted)?;
+    if status != 0 {
+        return Err(TaskError::Check(format!(
+            "the build in the machine ended with status {status}"
+        )));
+    }
+    shell.change_dir(directory);
+    for extension in ["raw", "qcow2"] {
+        let (host, machine) = (format!("host.{extension}"), format!("machine.{extension}"));
+        cmd!(shell, "qemu-img compare -q {host} {machine}")
+            .quiet()
+            .run()?;
     }
     Ok(())
 }
