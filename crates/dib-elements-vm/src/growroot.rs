@@ -44,7 +44,14 @@ pub fn install_growroot(ctx: &HookContext<'_>) -> Result<(), HookError> {
 /// Has systemd run it.
 ///
 /// # Errors
-/// When `systemctl` fails.
+/// When `systemctl` fails, or when the root file system is XFS and nothing in the image can make that grow.
 pub fn growroot(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    let is_xfs = ctx.variable("DIB_ROOT_FSTYPE") == Some("xfs");
+    if is_xfs && !ctx.exists("/usr/sbin/xfs_growfs")? {
+        return Err(
+            HookError::other("the root file system is XFS, and the image has no xfs_growfs")
+                .hinted("ask for the package xfsprogs, as by -p xfsprogs, or leave growroot out"),
+        );
+    }
     ctx.run(&["systemctl", "enable", "growroot.service"], &[])
 }

@@ -27,6 +27,18 @@ fn the_root_file_system_grows() {
 }
 
 #[test]
+fn xfs_needs_its_own_program() {
+    let fixture = on("debian", "systemd").variable("DIB_ROOT_FSTYPE", "xfs");
+    insta::assert_snapshot!(fixture.record(Phase::PostInstall, "80-growroot"), @"
+    error
+      the root file system is XFS, and the image has no xfs_growfs
+      hint: ask for the package xfsprogs, as by -p xfsprogs, or leave growroot out
+    ");
+    let fixture = fixture.executable("/usr/sbin/xfs_growfs", "");
+    assert!(fixture.record(Phase::PostInstall, "80-growroot").succeeded());
+}
+
+#[test]
 fn interfaces_ask_for_their_addresses() {
     let fixture = on("ubuntu", "systemd").variable("DIB_DHCP_TIMEOUT", "45");
     insta::assert_snapshot!(fixture.record(Phase::Install, "50-dhcp-all-interfaces"));
