@@ -22,6 +22,8 @@ const SHOWN_LINES: usize = 15;
 pub struct BootTest<'t> {
     /// The image.
     pub image: &'t DiskImage,
+    /// The path that stands for it in what is reported: an image under test may still have a name of its own.
+    pub name: &'t Utf8Path,
     /// The firmware to test it under, each in its turn.
     pub firmware: &'t [Firmware],
     /// The machine, but for its firmware.
@@ -117,7 +119,7 @@ pub fn boot_test(
     on_result: &mut dyn FnMut(&FirmwareResult),
 ) -> Result<Vec<FirmwareResult>, BootTestError> {
     if test.firmware.is_empty() {
-        return Err(BootTestError::NoClaim(test.image.path.clone()));
+        return Err(BootTestError::NoClaim(test.name.to_owned()));
     }
     let report_error = |path: &Utf8Path, source| BootTestError::Report {
         path: path.to_owned(),
@@ -131,11 +133,10 @@ pub fn boot_test(
         results.push(result);
     }
     let path = test.reports.join("junit.xml");
-    fs::write(&path, junit::document(&test.image.path, &results))
-        .map_err(|source| report_error(&path, source))?;
+    fs::write(&path, junit::document(test.name, &results)).map_err(|source| report_error(&path, source))?;
     if results.iter().any(|result| result.failure.is_some()) {
         return Err(BootTestError::DoesNotBoot {
-            image: test.image.path.clone(),
+            image: test.name.to_owned(),
             results,
         });
     }

@@ -1,10 +1,17 @@
 //! Boot tests, as `dib boot` and a build make them, and their place for temporary files.
 
-use camino::{Utf8Path, Utf8PathBuf};
-use dib_boot::machine::Firmware;
-use dib_boot::{Accelerator, BootTest, Programs, boot_test};
+use std::time::Duration;
 
+use camino::{Utf8Path, Utf8PathBuf};
+use dib_boot::{Accelerator, Arch, BootTest, DiskImage, Firmware, Machine, Programs, Sign, boot_test};
+use dib_core::BootSign;
+
+use crate::Console;
 use crate::error::{CliError, ErrorKind};
+
+/// The memory of a build's machine in MiB, and its processors.
+const MEMORY: u32 = 1024;
+const PROCESSORS: u32 = 2;
 
 /// A directory for the machines' files, which only this user can enter and which goes away with this.
 #[derive(Debug)]
@@ -42,6 +49,59 @@ pub(crate) fn reports_of(base: &Utf8Path) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{base}.d")).join("boot-test")
 }
 
+/// Finds the programs for a build's boot test, so that what is missing shows before the build rather than after it.
+pub(crate) fn programs(arch: dib_core::Arch) -> Result<Programs, CliError> {
+    let known = Arch::of_name(arch.name()).ok_or_else(|| {
+        let message = format!("there are no machines that boot an image of {arch}");
+        CliError::new(ErrorKind::Usage, message).hint("leave out the boot test")
+    })?;
+    Ok(Programs::find(known)?)
+}
+
+/// Tests the disk of a build under each firmware that it is made for; `place` is the directory of the reports, and that of the
+/// machines' files.
+///
+/// QEMU runs where the images are written, in the build's sandbox but outside of the target: it dies with the build, and the
+/// host's `/dev/kvm`, which the target lacks, is there. Whether it may be used, the probe finds out.
+pub(crate) fn of_build(
+    wanted: &dib_core::BootTest,
+    arch: dib_core::Arch,
+    (image, name): (&DiskImage, &Utf8Path),
+    (reports, scratch): (&Utf8Path, Utf8PathBuf),
+    console: &Console,
+) -> Result<(), CliError> {
+    let programs = programs(arch)?;
+    std::fs::create_dir_all(&scratch).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+    let claims = image.claims(&programs, &scratch)?;
+    let firmware: Vec<Firmware> = claims
+        .firmware()
+        .into_iter()
+        .filter(|firmware| programs.has(*firmware))
+        .collect();
+    let test = BootTest {
+        image,
+        name,
+        firmware: &firmware,
+        machine: Machine {
+            firmware: Firmware::Bios,
+            memory: MEMORY,
+            processors: PROCESSORS,
+            disk_size: None,
+            sector_size: claims.sector_size,
+            ssh_port: None,
+            accelerator: Accelerator::probe(&programs, &scratch),
+        },
+        sign: match wanted.sign {
+            BootSign::Login => Sign::LoginPrompt,
+            BootSign::CloudInit => Sign::CloudInitFinished,
+        },
+        limit: Duration::from_secs(wanted.limit),
+        reports,
+        scratch: &scratch,
+    };
+    run(&programs, &test, &mut |line| console.say(line))
+}
+
 /// Makes a test and says how it goes, line by line.
 pub(crate) fn run(
     programs: &Programs,
@@ -55,7 +115,7 @@ pub(crate) fn run(
     };
     say(&format!(
         "booting {} under {} with {accelerator}",
-        test.image.path,
+        test.name,
         names.join(", then ")
     ));
     boot_test(programs, test, &mut |result| {

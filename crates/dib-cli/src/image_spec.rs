@@ -1,5 +1,6 @@
 //! Arguments and environment become an [`ImageSpec`]: pure, so that every rule of it is a line in a test's table.
 
+mod boot_test;
 mod disk;
 mod output;
 mod package_name;

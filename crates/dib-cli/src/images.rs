@@ -1,5 +1,7 @@
 //! From what the user wants to what `dib-image` writes.
 
+use camino::Utf8Path;
+use dib_boot::{DiskFormat, DiskImage};
 use dib_core::{Build, ChecksumKind, Compression, ExistingOutput, ImageType, OutputSpec};
 use dib_image::{
     Checksums, DiskSpec, Event, Existing, ImageFormat, Output, Qcow2Options, WrittenImage, write_images,
@@ -8,7 +10,7 @@ use dib_image::{
 use indicatif::BinaryBytes;
 
 use crate::workspace::BuildDirectory;
-use crate::{CliError, Console, Step};
+use crate::{CliError, Console, Step, boot_tests};
 
 /// Writes the images of a build whose tree is final.
 ///
@@ -38,7 +40,31 @@ pub(crate) fn write(
             shown.event(&event);
         },
     )?;
+    shown.step = None;
+    // What does not boot gets no name.
+    if let Some(test) = &output.boot_test {
+        let disk = images
+            .files()
+            .find_map(|(output, path)| Some((disk_image(output.format, path)?, output.path.as_path())));
+        let (disk, name) = disk.expect("a test is asked for with a disk among the types alone");
+        let reports = boot_tests::reports_of(&output.base);
+        let place = (reports.as_path(), directory.scratch());
+        boot_tests::of_build(test, build.plan.spec().arch, (&disk, name), place, console)?;
+    }
     Ok(images.publish()?)
+}
+
+/// Returns a file as the image that QEMU sees, if it is one. All of them hold the same disk.
+fn disk_image(format: ImageFormat, path: &Utf8Path) -> Option<DiskImage> {
+    let format = match format {
+        ImageFormat::Raw => DiskFormat::Raw,
+        ImageFormat::Qcow2(_) => DiskFormat::Qcow2,
+        ImageFormat::Tar => return None,
+    };
+    Some(DiskImage {
+        path: path.to_owned(),
+        format,
+    })
 }
 
 fn one(output: &OutputSpec, image_type: ImageType) -> Output {

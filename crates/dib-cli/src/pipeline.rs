@@ -12,7 +12,9 @@ use indicatif::BinaryBytes;
 
 use crate::download_cache::open_cache;
 use crate::workspace::{self, BuildDirectory};
-use crate::{CliError, Console, ConsoleOptions, ErrorKind, Stream, disk, hook_scripts, images, report};
+use crate::{
+    CliError, Console, ConsoleOptions, ErrorKind, Stream, boot_tests, disk, hook_scripts, images, report,
+};
 
 /// Builds an image.
 ///
@@ -23,6 +25,9 @@ use crate::{CliError, Console, ConsoleOptions, ErrorKind, Stream, disk, hook_scr
 /// in the sandbox has been shown by then, and the error only carries its exit code.
 pub fn build(registry: &Registry, spec: &ImageSpec, console: &ConsoleOptions) -> Result<(), CliError> {
     let (plan, disk) = disk::plan(registry, spec)?;
+    if spec.output.boot_test.is_some() {
+        boot_tests::programs(spec.arch)?;
+    }
     let directory = BuildDirectory::create(&workspace::parent_directory(spec))?;
     let result = in_sandbox(|| match console.open() {
         Ok(console) => build_and_clear(&plan, &disk, &directory, &console),

@@ -59,7 +59,7 @@ pub use registry::{DuplicateElement, Registry};
 pub use runner::RunError;
 pub use service_map::ServiceMap;
 pub use spec::{
-    Arch, BaseElement, ChecksumKind, Compression, ExistingOutput, Freshness, ImageSpec, ImageType,
-    OutputSpec, Workspace,
+    Arch, BaseElement, BootSign, BootTest, ChecksumKind, Compression, ExistingOutput, Freshness, ImageSpec,
+    ImageType, OutputSpec, Workspace,
 };
 pub use variables::{Variable, Variables};

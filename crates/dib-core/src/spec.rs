@@ -116,6 +116,26 @@ pub struct OutputSpec {
     pub max_online_resize: Option<u64>,
     /// What happens to an output that stands there already.
     pub existing: ExistingOutput,
+    /// The test that the disk must stand before the outputs get their names, or `None` for none.
+    pub boot_test: Option<BootTest>,
+}
+
+/// A test that an image boots, in a virtual machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootTest {
+    /// What shows that it has booted.
+    pub sign: BootSign,
+    /// How long it may take under each firmware, in seconds.
+    pub limit: u64,
+}
+
+/// What shows that an image has booted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BootSign {
+    /// A prompt for a login on the serial console.
+    Login,
+    /// cloud-init's last message there.
+    CloudInit,
 }
 
 impl OutputSpec {
@@ -151,6 +171,7 @@ impl Default for OutputSpec {
             journal_mib: 64,
             max_online_resize: None,
             existing: ExistingOutput::Renamed,
+            boot_test: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::error::EXIT_CODES;
 
 /// The variables that stand in for options, or for which there is no option.
-const VARIABLES: [(&str, &str); 25] = [
+const VARIABLES: [(&str, &str); 27] = [
     ("ARCH", "-a"),
     ("IMAGE_NAME", "-o"),
     (
@@ -21,6 +21,8 @@ const VARIABLES: [(&str, &str); 25] = [
     ("DIB_DEBUG_TRACE", "a number, to which each -x adds 1"),
     ("ROOT_LABEL", "--root-label"),
     ("DIB_JOURNAL_SIZE", "--mkfs-journal-size"),
+    ("DIB_BOOT_TEST", "--boot-test: 0, 1 (login), login or cloud-init"),
+    ("DIB_BOOT_TIMEOUT", "--boot-timeout"),
     ("COMPRESS_IMAGE", "-u, if set to nothing, 0 or false"),
     ("SKIP_BASE", "-n, if 1"),
     ("LOGFILE", "--logfile"),

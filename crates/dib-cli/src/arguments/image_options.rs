@@ -102,6 +102,15 @@ pub struct ImageOptions {
     #[arg(long, value_name = "MIB")]
     pub mkfs_journal_size: Option<String>,
 
+    /// Boot the disk in a virtual machine before the outputs get their names, and fail when it does not come up: with a prompt
+    /// for a login, or with cloud-init's last message, on the serial console.
+    #[arg(long, value_name = "SIGN", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    pub boot_test: Option<String>,
+
+    /// How long the disk may take to come up under each firmware, in seconds. [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    pub boot_timeout: Option<String>,
+
     /// Append the log to a file instead of showing it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub logfile: Option<String>,

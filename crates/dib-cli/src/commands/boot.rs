@@ -55,6 +55,7 @@ pub(super) fn run(arguments: &BootArguments, environment: &Environment) -> Resul
         };
         let test = dib_boot::BootTest {
             image: &image,
+            name: &image.path,
             firmware: &firmware,
             machine,
             sign,

@@ -7,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{ChecksumKind, Compression, ExistingOutput, ImageSpec, ImageType, OutputSpec};
 use nix::unistd::{AccessFlags, access};
 
-use super::disk;
 use super::setting::Setting;
+use super::{boot_test, disk};
 use crate::arguments::ImageOptions;
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
@@ -33,6 +33,7 @@ pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> 
             None | Some("0") => ExistingOutput::Renamed,
             Some(_) => ExistingOutput::Replaced,
         },
+        boot_test: boot_test::read(options, environment, &types)?,
         types,
         ..disk
     })
