@@ -15,6 +15,7 @@
 mod apt_sources;
 mod bad_mirrors;
 mod bench;
+mod boot_image;
 mod build_image;
 mod build_traces;
 mod ci;
@@ -46,6 +47,7 @@ mod tidy;
 mod ubuntu_archive;
 mod upstream;
 mod vm_build;
+mod vm_test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -67,6 +69,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     BuildImage(build_image::BuildImage),
+    BootImage(boot_image::BootImage),
+    VmTest(vm_test::VmTest),
     Mirror(mirror::MakeMirror),
     UbuntuArchive(ubuntu_archive::MakeUbuntuArchive),
     Serve(serve::Serve),
@@ -83,6 +87,8 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::BuildImage(task) => build_image::build_image(&task),
+        Task::BootImage(task) => boot_image::boot_image(&task),
+        Task::VmTest(task) => vm_test::vm_test(&task),
         Task::Mirror(task) => mirror::mirror(&task),
         Task::UbuntuArchive(task) => ubuntu_archive::ubuntu_archive(&task),
         Task::Serve(task) => serve::serve(&task),

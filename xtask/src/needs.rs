@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 use crate::progress;
 use crate::task_error::TaskError;
 
-/// A program and the package that brings it, under the name that Debian and Ubuntu share.
+/// A program, or another file by its path, and the package that brings it, under the name that Debian and Ubuntu share.
 #[derive(Debug)]
 pub(crate) struct Need {
     program: &'static str,
@@ -111,6 +111,22 @@ pub(crate) const UPSTREAM: &[Need] = &[
     Need {
         program: "sudo",
         package: "sudo",
+    },
+];
+
+/// What booting an image calls: QEMU, and firmware for UEFI.
+pub(crate) const BOOT: &[Need] = &[
+    Need {
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+    },
+    Need {
+        program: "qemu-img",
+        package: "qemu-utils",
+    },
+    Need {
+        program: "/usr/share/OVMF/OVMF_CODE_4M.fd",
+        package: "ovmf",
     },
 ];
 
@@ -255,6 +271,9 @@ pub(crate) fn path_with_administrators_programs() -> String {
 }
 
 fn is_there(program: &str) -> bool {
+    if program.starts_with('/') {
+        return Path::new(program).is_file();
+    }
     path_with_administrators_programs().split(':').any(|directory| {
         Path::new(directory)
             .join(program)
