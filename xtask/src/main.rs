@@ -16,6 +16,7 @@ mod apt_sources;
 mod bad_mirrors;
 mod bench;
 mod boot_image;
+mod boot_mutants;
 mod build_image;
 mod build_traces;
 mod ci;
@@ -71,6 +72,7 @@ enum Task {
     BuildImage(build_image::BuildImage),
     BootImage(boot_image::BootImage),
     VmTest(vm_test::VmTest),
+    BootMutants(boot_mutants::BootMutants),
     Mirror(mirror::MakeMirror),
     UbuntuArchive(ubuntu_archive::MakeUbuntuArchive),
     Serve(serve::Serve),
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::BuildImage(task) => build_image::build_image(&task),
         Task::BootImage(task) => boot_image::boot_image(&task),
+        Task::BootMutants(task) => boot_mutants::boot_mutants(&task),
         Task::VmTest(task) => vm_test::vm_test(&task),
         Task::Mirror(task) => mirror::mirror(&task),
         Task::UbuntuArchive(task) => ubuntu_archive::ubuntu_archive(&task),

@@ -130,6 +130,18 @@ pub(crate) const BOOT: &[Need] = &[
     },
 ];
 
+/// What breaking images calls.
+pub(crate) const BOOT_MUTANTS: &[Need] = &[
+    Need {
+        program: "sfdisk",
+        package: "fdisk",
+    },
+    Need {
+        program: "mdeltree",
+        package: "mtools",
+    },
+];
+
 /// What a build in a virtual machine calls besides.
 pub(crate) const VM_BUILD: &[Need] = &[
     Need {

@@ -1,0 +1,98 @@
+//! `cargo xtask boot-mutants`: an image that is broken on purpose fails its boot test, and is told where.
+
+mod cases;
+mod disk;
+
+use std::time::Instant;
+
+use camino::Utf8Path;
+use xshell::{Shell, cmd};
+
+use crate::build_image;
+use crate::needs;
+use crate::progress;
+use crate::scratch_build::{self, ScratchBuild};
+use crate::task_error::TaskError;
+use crate::vm_test;
+use crate::workspace::Workspace;
+
+use cases::{CASES, Case, Kind};
+use disk::Disk;
+
+/// The exit code of an image that does not boot.
+const DOES_NOT_BOOT: i32 = 3;
+
+/// Breaks images in one way each and checks that the boot test fails with a message that points at it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BootMutants {
+    /// Run only the cases whose names contain this.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+}
+
+/// Runs the command.
+pub(crate) fn boot_mutants(options: &BootMutants) -> Result<(), TaskError> {
+    let mut groups = needs::of_build(false);
+    groups.extend([needs::BOOT, needs::BOOT_MUTANTS]);
+    needs::meet(&groups)?;
+    let workspace = Workspace::load()?;
+    let dib = build_image::build_dib(&workspace)?;
+    test_mutants(&dib, &options.only)
+}
+
+/// Builds the images and tests the mutants whose names contain the text.
+pub(crate) fn test_mutants(dib: &Utf8Path, only: &str) -> Result<(), TaskError> {
+    for kind in [Kind::Mbr, Kind::Efi] {
+        let cases: Vec<&Case> = CASES
+            .iter()
+            .filter(|case| case.kind == kind && case.name.contains(only))
+            .collect();
+        if cases.is_empty() {
+            continue;
+        }
+        let scratch = ScratchBuild::prepare_without_mirror(None, dib)?;
+        progress::step(format!(
+            "building the image to break: {}",
+            kind.elements().join(" ")
+        ));
+        let mut build = vm_test::build(&scratch, kind.elements(), "raw");
+        scratch_build::succeed(&mut build, "the build of the image to break")?;
+        for case in cases {
+            test_mutant(&scratch, case)?;
+        }
+    }
+    Ok(())
+}
+
+fn test_mutant(scratch: &ScratchBuild, case: &Case) -> Result<(), TaskError> {
+    let start = Instant::now();
+    let good = scratch.output().join("image.raw");
+    let mutant = scratch.output().join("mutant.raw");
+    let shell = Shell::new()?;
+    cmd!(shell, "cp --sparse=always {good} {mutant}").quiet().run()?;
+    (case.break_it)(&Disk::open(&mutant)?)?;
+    let mut arguments = vec!["boot", "--test", "out/mutant.raw", "--boot-timeout", case.limit];
+    arguments.extend(case.options);
+    let output = scratch
+        .dib(&arguments)
+        .output()
+        .map_err(TaskError::file("run", "dib"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let points_at_it = case.points_at.iter().any(|text| said.contains(text));
+    if output.status.code() != Some(DOES_NOT_BOOT) || !points_at_it {
+        return Err(TaskError::Check(format!(
+            "{}: the boot test should fail with {DOES_NOT_BOOT} and say one of {:?}; it ended with {} and said:\n{said}",
+            case.name, case.points_at, output.status
+        )));
+    }
+    let line = said
+        .lines()
+        .find(|line| case.points_at.iter().any(|text| line.contains(text)));
+    progress::step(format!(
+        "{} ({}): {}",
+        case.name,
+        progress::seconds(start.elapsed()),
+        line.unwrap_or_default().trim()
+    ));
+    Ok(())
+}
