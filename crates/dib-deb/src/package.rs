@@ -221,6 +221,11 @@ impl PackageRecord {
         self.stanza.of(&self.text)
     }
 
+    /// Returns the text that all packages of its index share.
+    pub(crate) fn index(&self) -> &Arc<str> {
+        &self.text
+    }
+
     /// Returns the value of a field, whatever the case of its name; a longer value has its continuation lines in it.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {

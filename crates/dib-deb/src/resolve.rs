@@ -2,8 +2,9 @@
 
 mod apt;
 mod names;
+mod reach;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use dib_sys::command::CommandError;
 use dib_sys::{TargetError, TargetPath, TargetRoot};
@@ -106,8 +107,29 @@ pub fn resolve(
     stages: &[Stage<'_>],
 ) -> Result<Resolution, ResolveError> {
     check_names(archive, stages)?;
+    // Of an error it tells with all lists.
+    let likely = reach::reachable(archive, bootstrap, stages)
+        .and_then(|names| decide(place, archive, bootstrap, stages, Some(&names)).ok())
+        .filter(|chosen| reach::is_certain(archive, bootstrap, chosen));
+    let chosen = match likely {
+        Some(chosen) => chosen,
+        None => decide(place, archive, bootstrap, stages, None)?,
+    };
+    let packages = [bootstrap, &chosen].concat();
+    let automatic = automatic(&packages[bootstrap.len()..], stages);
+    Ok(Resolution { packages, automatic })
+}
+
+/// Asks apt what the stages add, of the packages of these names or, without any, of all.
+fn decide(
+    place: Place<'_>,
+    archive: &Archive,
+    bootstrap: &[PackageRecord],
+    stages: &[Stage<'_>],
+    names: Option<&HashSet<&str>>,
+) -> Result<Vec<PackageRecord>, ResolveError> {
     let mut packages = bootstrap.to_vec();
-    let asking = Asking::begin(place, archive)?;
+    let asking = Asking::begin(place, archive, names)?;
     let decided = stages
         .iter()
         .filter(|stage| !stage.names.is_empty())
@@ -118,8 +140,7 @@ pub fn resolve(
         });
     let ended = asking.end();
     decided.and(ended.map_err(ResolveError::from))?;
-    let automatic = automatic(&packages[bootstrap.len()..], stages);
-    Ok(Resolution { packages, automatic })
+    Ok(packages.split_off(bootstrap.len()))
 }
 
 /// Tells apt in the target that nobody asked for these packages, but others need them: it may remove them with those.

@@ -1,9 +1,11 @@
 //! The lists as apt keeps them, so that apt in the target has no need to fetch them again.
 
+use std::collections::{HashMap, HashSet};
+
 use dib_sys::target_root::TargetError;
 use dib_sys::{TargetPath, TargetRoot};
 
-use super::Archive;
+use super::{Archive, Index};
 use crate::list_name::mangled;
 
 impl Archive {
@@ -15,22 +17,61 @@ impl Archive {
     /// # Errors
     /// When a file can't be written.
     pub fn write_apt_lists(&self, target: &TargetRoot) -> Result<(), TargetError> {
-        target.create_directory_all(&list_path(""), 0o755)?;
-        let write = |url: &str, bytes: &[u8]| target.write(&list_path(&mangled(url)), bytes, 0o644);
+        let directory = lists_directory();
+        self.write_lists(target, &directory, |index| &index.text)
+    }
+
+    /// Writes them into another directory, and into the indexes only packages of these names.
+    pub(crate) fn write_apt_lists_of(
+        &self,
+        names: &HashSet<&str>,
+        target: &TargetRoot,
+        directory: &TargetPath,
+    ) -> Result<(), TargetError> {
+        // By the index that the packages share.
+        let mut texts: HashMap<*const u8, String> = HashMap::new();
+        for package in &self.packages {
+            if names.contains(package.name()) {
+                let text = texts.entry(package.index().as_ptr()).or_default();
+                text.push_str(package.stanza().trim_end());
+                text.push_str("\n\n");
+            }
+        }
+        self.write_lists(target, directory, |index| {
+            let text = texts.get(&index.text.as_ptr());
+            text.map(String::as_str).unwrap_or_default()
+        })
+    }
+
+    fn write_lists<'t>(
+        &'t self,
+        target: &TargetRoot,
+        directory: &TargetPath,
+        text_of: impl Fn(&'t Index) -> &'t str,
+    ) -> Result<(), TargetError> {
+        target.create_directory_all(directory, 0o755)?;
+        let write = |url: &str, bytes: &[u8]| {
+            let list = directory.join(&mangled(url));
+            target.write(
+                &list.expect("a mangled URL has neither slashes nor NUL"),
+                bytes,
+                0o644,
+            )
+        };
         for suite in &self.suites {
             for (name, bytes) in &suite.release.files {
                 write(&suite.release.url_of(name), bytes)?;
             }
             for index in &suite.indexes {
-                write(&suite.release.url_of(&index.path), index.text.as_bytes())?;
+                write(&suite.release.url_of(&index.path), text_of(index).as_bytes())?;
             }
         }
         Ok(())
     }
 }
 
-fn list_path(name: &str) -> TargetPath {
-    format!("/var/lib/apt/lists/{name}")
+fn lists_directory() -> TargetPath {
+    "/var/lib/apt/lists"
         .parse()
-        .expect("a mangled URL has neither slashes nor NUL")
+        .expect("a constant path is well-formed")
 }

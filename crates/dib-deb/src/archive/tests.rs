@@ -1,5 +1,7 @@
 use std::error::Error;
 
+use std::collections::HashSet;
+
 use camino::Utf8Path;
 use dib_cache::Sha256;
 use dib_sys::TargetRoot;
@@ -222,19 +224,29 @@ fn what_a_suite_lacks_is_named() {
 #[test]
 fn lists_have_the_names_that_apt_looks_for() {
     let archive = TestArchive::start();
-    let packages = stanza("a", "1", "");
+    let packages = [stanza("a", "1", ""), stanza("b", "1", ""), stanza("a", "2", "")].join("\n");
     archive.serve_good(&packages);
     let directory = tempfile::tempdir().expect("a directory");
     let target = Utf8Path::from_path(directory.path()).expect("a UTF-8 path");
     let found = fetch(&archive).expect("a good archive");
-    found
-        .write_apt_lists(&TargetRoot::open(target).expect("a target"))
-        .expect("lists");
+    let root = TargetRoot::open(target).expect("a target");
+    found.write_apt_lists(&root).expect("lists");
     let host = archive.base_uri().replace("http://", "").replace("/d", "_d");
     let lists = target.join("var/lib/apt/lists");
     let list = std::fs::read_to_string(lists.join(format!("{host}_dists_x_main_binary-amd64_Packages")));
     assert_eq!(list.expect("the index"), packages);
     assert!(lists.join(format!("{host}_dists_x_InRelease")).exists());
+
+    let short = "/short".parse().expect("a path");
+    found
+        .write_apt_lists_of(&HashSet::from(["a"]), &root, &short)
+        .expect("lists");
+    let list =
+        std::fs::read_to_string(target.join(format!("short/{host}_dists_x_main_binary-amd64_Packages")));
+    let expected =
+        [stanza("a", "1", ""), stanza("a", "2", "")].map(|stanza| stanza.trim_end().to_owned() + "\n\n");
+    assert_eq!(list.expect("the index"), expected.concat());
+    assert!(target.join(format!("short/{host}_dists_x_InRelease")).exists());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! apt, asked what it would install.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use dib_sys::TargetError;
@@ -17,20 +17,36 @@ const STATUS: &str = "/var/lib/apt/dib/status";
 /// What apt has read from the lists, so that it reads them once for all stages.
 const LISTS_READ: &str = "/var/lib/apt/dib/lists.bin";
 
+/// The lists that hold only what the decision can be about.
+const SHORT_LISTS: &str = "/var/lib/apt/dib/lists";
+
 /// apt in the target, ready to be asked until [`Asking::end`].
 pub(super) struct Asking<'a> {
     place: Place<'a>,
     by_sum: HashMap<[u8; 32], &'a PackageRecord>,
+    has_short_lists: bool,
 }
 
 impl<'a> Asking<'a> {
-    pub(super) fn begin(place: Place<'a>, archive: &'a Archive) -> Result<Self, TargetError> {
+    /// Prepares apt; it will see the packages of these names, or all without any.
+    pub(super) fn begin(
+        place: Place<'a>,
+        archive: &'a Archive,
+        names: Option<&HashSet<&str>>,
+    ) -> Result<Self, TargetError> {
         let mut by_sum = HashMap::with_capacity(archive.packages().len());
         for package in archive.packages() {
             by_sum.entry(*package.sha256().as_bytes()).or_insert(package);
         }
         place.target.create_directory_all(&path(DIRECTORY), 0o755)?;
-        Ok(Self { place, by_sum })
+        if let Some(names) = names {
+            archive.write_apt_lists_of(names, place.target, &path(SHORT_LISTS))?;
+        }
+        Ok(Self {
+            place,
+            by_sum,
+            has_short_lists: names.is_some(),
+        })
     }
 
     /// Returns what apt adds to the packages that are there, for one stage.
@@ -95,6 +111,15 @@ impl<'a> Asking<'a> {
                 .iter()
                 .flat_map(|option| ["--option".to_owned(), (*option).to_owned()]),
         );
+        if self.has_short_lists {
+            // Suggestions are not among them.
+            for option in [
+                &format!("Dir::State::lists={SHORT_LISTS}"),
+                "APT::Install-Suggests=false",
+            ] {
+                argv.extend(["--option".to_owned(), option.to_owned()]);
+            }
+        }
         argv.extend(["install", "--"].map(str::to_owned));
         argv.extend(stage.names.iter().map(|&name| name.to_owned()));
         TargetCommand {

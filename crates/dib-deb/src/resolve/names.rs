@@ -14,8 +14,8 @@ pub(super) fn plain(name: &str) -> &str {
     name.split([':', '/', '=']).next().unwrap_or(name)
 }
 
-/// Checks that a source knows the package that is meant. What only apt understands, such as a pattern, is left to it.
-pub(super) fn check(archive: &Archive, name: &str) -> Result<(), ResolveError> {
+/// Returns the two names that can be meant by what apt may be given for one; `None` for a pattern.
+pub(super) fn meant(name: &str) -> Option<[&str; 2]> {
     let plain = plain(name);
     // apt takes a last sign for what is to be done, unless it belongs to a name.
     let without_sign = plain.strip_suffix(['-', '+']).unwrap_or(plain);
@@ -23,8 +23,16 @@ pub(super) fn check(archive: &Archive, name: &str) -> Result<(), ResolveError> {
         && plain
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte));
+    is_name.then_some([plain, without_sign])
+}
+
+/// Checks that a source knows the package that is meant. What only apt understands, such as a pattern, is left to it.
+pub(super) fn check(archive: &Archive, name: &str) -> Result<(), ResolveError> {
+    let Some([plain, without_sign]) = meant(name) else {
+        return Ok(());
+    };
     let has = |name| archive.versions(name).next().is_some();
-    if !is_name || has(plain) || has(without_sign) || is_provided(archive, &[plain, without_sign]) {
+    if has(plain) || has(without_sign) || is_provided(archive, &[plain, without_sign]) {
         return Ok(());
     }
     Err(ResolveError::NoPackage {
