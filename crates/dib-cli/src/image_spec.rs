@@ -17,6 +17,7 @@ use crate::arguments::ImageOptions;
 use crate::elements_path::{self, ELEMENTS_PATH};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
+use crate::formats;
 use crate::log::{ConsoleOptions, Loudness, Stream, Timestamps};
 pub(crate) use setting::Setting;
 
@@ -38,7 +39,7 @@ pub fn spec_from(
         .map(|setting| setting.read(|list| BreakPoints::parse(list, break_command)))
         .transpose()?
         .unwrap_or_default();
-    Ok(ImageSpec {
+    let spec = ImageSpec {
         elements: options
             .elements
             .iter()
@@ -63,7 +64,10 @@ pub fn spec_from(
         trace,
         break_points,
         variables: variables(options, environment, arguments, trace),
-    })
+    };
+    // What is wrong with the formats shows now, and not when the tree is built.
+    formats::of_outputs(&spec, 0)?;
+    Ok(spec)
 }
 
 /// Works out where the log goes.

@@ -1,16 +1,16 @@
 //! From what the user wants to what `dib-image` writes.
 
-use camino::Utf8Path;
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
 use dib_boot::{DiskFormat, DiskImage};
-use dib_core::{Build, ChecksumKind, Compression, ExistingOutput, ImageType, OutputSpec};
-use dib_image::{
-    Checksums, DiskSpec, Event, Existing, ImageFormat, Output, Qcow2Options, WrittenImage, write_images,
-};
+use dib_core::{Build, ChecksumKind, ExistingOutput, OutputSpec};
+use dib_image::{Checksums, DiskSpec, Event, Existing, ImageFormat, Output, WrittenImage, write_images};
 
 use indicatif::BinaryBytes;
 
 use crate::workspace::BuildDirectory;
-use crate::{CliError, Console, Step, boot_tests};
+use crate::{CliError, Console, Step, boot_tests, formats};
 
 /// Writes the images of a build whose tree is final.
 ///
@@ -23,12 +23,17 @@ pub(crate) fn write(
     console: &Console,
 ) -> Result<Vec<WrittenImage>, CliError> {
     let output = &build.plan.spec().output;
-    let outputs: Vec<Output> = output
-        .types
-        .iter()
-        .map(|image_type| one(output, *image_type))
+    let formats = formats::of_outputs(build.plan.spec(), jiff::Timestamp::now().as_second())?;
+    let types = output.types.iter().zip(formats);
+    let outputs: Vec<Output> = types
+        .map(|(image_type, format)| Output {
+            path: output.path(*image_type),
+            format,
+            checksums: checksums(output),
+            existing: existing(output),
+        })
         .collect();
-    let mut shown = Shown { console, step: None };
+    let mut shown = Shown::new(console);
     let nodes = build.device_nodes();
     let images = write_images(
         &directory.tree(),
@@ -40,12 +45,12 @@ pub(crate) fn write(
             shown.event(&event);
         },
     )?;
-    shown.step = None;
+    drop(shown);
     // What does not boot gets no name.
     if let Some(test) = &output.boot_test {
         let disk = images
             .files()
-            .find_map(|(output, path)| Some((disk_image(output.format, path)?, output.path.as_path())));
+            .find_map(|(output, path)| Some((disk_image(&output.format, path)?, output.path.as_path())));
         let (disk, name) = disk.expect("a test is asked for with a disk among the types alone");
         let reports = boot_tests::reports_of(&output.base);
         let place = (reports.as_path(), directory.scratch());
@@ -55,11 +60,13 @@ pub(crate) fn write(
 }
 
 /// Returns a file as the image that QEMU sees, if it is one. All of them hold the same disk.
-fn disk_image(format: ImageFormat, path: &Utf8Path) -> Option<DiskImage> {
+fn disk_image(format: &ImageFormat, path: &Utf8Path) -> Option<DiskImage> {
     let format = match format {
         ImageFormat::Raw => DiskFormat::Raw,
         ImageFormat::Qcow2(_) => DiskFormat::Qcow2,
-        ImageFormat::Tar => return None,
+        ImageFormat::Vhd(_) => DiskFormat::Vhd,
+        ImageFormat::Vmdk(_) => DiskFormat::Vmdk,
+        _ => return None,
     };
     Some(DiskImage {
         path: path.to_owned(),
@@ -67,66 +74,59 @@ fn disk_image(format: ImageFormat, path: &Utf8Path) -> Option<DiskImage> {
     })
 }
 
-fn one(output: &OutputSpec, image_type: ImageType) -> Output {
-    Output {
-        path: output.path(image_type),
-        format: format(output, image_type),
-        checksums: Checksums {
-            md5: output.checksums.contains(&ChecksumKind::Md5),
-            sha256: output.checksums.contains(&ChecksumKind::Sha256),
-        },
-        existing: match output.existing {
-            ExistingOutput::Renamed => Existing::Rename,
-            ExistingOutput::Replaced => Existing::Overwrite,
-        },
+fn checksums(output: &OutputSpec) -> Checksums {
+    Checksums {
+        md5: output.checksums.contains(&ChecksumKind::Md5),
+        sha256: output.checksums.contains(&ChecksumKind::Sha256),
     }
 }
 
-fn format(output: &OutputSpec, image_type: ImageType) -> ImageFormat {
-    match image_type {
-        ImageType::Tar => ImageFormat::Tar,
-        ImageType::Raw => ImageFormat::Raw,
-        ImageType::Qcow2 => ImageFormat::Qcow2(Qcow2Options {
-            compression: match output.compression {
-                Compression::Compressed => dib_image::Compression::default(),
-                Compression::Uncompressed => dib_image::Compression::None,
-            },
-            ..Qcow2Options::default()
-        }),
+fn existing(output: &OutputSpec) -> Existing {
+    match output.existing {
+        ExistingOutput::Renamed => Existing::Rename,
+        ExistingOutput::Replaced => Existing::Overwrite,
     }
 }
 
 /// Shows how far the writing is.
-struct Shown<'c> {
+pub(crate) struct Shown<'c> {
     console: &'c Console,
-    step: Option<Step>,
+    /// What is under way: making the disk, or writing the image at a path.
+    steps: BTreeMap<Option<Utf8PathBuf>, Step>,
 }
 
-impl Shown<'_> {
-    fn event(&mut self, event: &Event) {
+impl<'c> Shown<'c> {
+    pub(crate) fn new(console: &'c Console) -> Self {
+        Self {
+            console,
+            steps: BTreeMap::new(),
+        }
+    }
+
+    /// Shows something that happens.
+    pub(crate) fn event(&mut self, event: &Event) {
         match event {
             Event::MakingFileSystem { size } => {
-                self.begin(&format!("making the file system ({})", BinaryBytes(size.bytes())));
+                let name = format!("making the disk ({})", BinaryBytes(size.bytes()));
+                self.steps.insert(None, self.console.step(&name));
             }
-            Event::Writing { path, .. } => self.begin(&format!("writing {path}")),
-            Event::Progress { done, total, .. } => {
-                if let Some(step) = &self.step {
+            Event::Writing { path, .. } => {
+                // Images are made of the disk that is made now.
+                self.steps.remove(&None);
+                let step = self.console.step(&format!("writing {path}"));
+                self.steps.insert(Some(path.clone()), step);
+            }
+            Event::Progress { path, done, total } => {
+                if let Some(step) = self.steps.get(&Some(path.clone())) {
                     step.advance_to(*done, *total);
                 }
             }
+            Event::Written { path } => drop(self.steps.remove(&Some(path.clone()))),
             Event::SkippedSocket { path, socket } => {
                 self.console
                     .say(&format!("left the socket {} out of {path}", socket.display()));
             }
             _ => {}
         }
-    }
-}
-
-impl Shown<'_> {
-    /// Ends the step before, then begins this one.
-    fn begin(&mut self, name: &str) {
-        self.step = None;
-        self.step = Some(self.console.step(name));
     }
 }

@@ -24,7 +24,7 @@
 //! - [`arguments`], [`environment`]: what the user gave.
 //! - [`image_spec`]: both become an `ImageSpec`; `elements_path`: the user's elements join the program's.
 //! - `disk`: the plan, and what its disk is like.
-//! - [`pipeline`]: the build, in its sandbox; `workspace`, `download_cache`, `hook_scripts`, `images` and
+//! - [`pipeline`]: the build, in its sandbox; `workspace`, `download_cache`, `hook_scripts`, `formats`, `images` and
 //!   `report` are its parts.
 //! - [`log`], [`progress`]: what a build shows.
 //! - [`error`]: what went wrong, and the exit codes.
@@ -44,6 +44,7 @@ mod commands;
 mod disk;
 mod download_cache;
 mod elements_path;
+mod formats;
 mod hook_scripts;
 mod images;
 mod report;

@@ -98,6 +98,10 @@ pub struct OutputSpec {
     pub types: Vec<ImageType>,
     /// Whether qcow2 clusters are compressed.
     pub compression: Compression,
+    /// Options of the outputs' formats, as `qemu-img` has them: `name=value`, separated by commas.
+    pub format_options: String,
+    /// What a container image is called, `name[:tag]`, or `None` for the name of the output.
+    pub docker_target: Option<String>,
     /// The checksum files to write.
     pub checksums: Vec<ChecksumKind>,
     /// The size of the disk in bytes, or `None` for one that fits the tree.
@@ -162,6 +166,8 @@ impl Default for OutputSpec {
             base: "image".into(),
             types: vec![ImageType::Qcow2],
             compression: Compression::Compressed,
+            format_options: String::new(),
+            docker_target: None,
             checksums: Vec::new(),
             size: None,
             extra_size: None,
@@ -236,10 +242,24 @@ named! {
     ImageType, "image type" {
         /// The tree as a tar archive.
         Tar = "tar",
+        /// The tree as a tar archive compressed with gzip.
+        Tgz = "tgz",
+        /// The tree as a SquashFS file system.
+        SquashFs = "squashfs",
+        /// The tree as a container image that `docker load` takes.
+        Docker = "docker",
+        /// The tree as a container image in an OCI layout.
+        Oci = "oci",
         /// The disk, byte for byte.
         Raw = "raw",
+        /// The disk, compressed with zstd.
+        RawZst = "raw.zst",
         /// The disk in QEMU's format.
         Qcow2 = "qcow2",
+        /// The disk in the format of Virtual PC, Hyper-V and Azure.
+        Vhd = "vhd",
+        /// The disk in the format of `VMware`.
+        Vmdk = "vmdk",
     }
 }
 

@@ -17,7 +17,7 @@ const AHEAD: usize = 3;
 /// A thread could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to start a thread")]
-pub struct ThreadError(#[source] io::Error);
+pub struct ThreadError(#[from] io::Error);
 
 /// Returns how many threads work at once.
 pub(crate) fn threads() -> usize {

@@ -16,11 +16,11 @@
 //! - [`ext`], [`vfat`], [`xfs`], `swap`: file systems, each in its `room` on the disk.
 //! - [`boot_code`]: GRUB's boot code for a BIOS.
 //! - [`identifier`]: what disks, partitions and file systems are identified by.
-//! - [`tar_archive`]: the tree as a tar archive.
-//! - [`format_options`]: options of formats, as `qemu-img` writes them.
-//! - [`qcow2`]: a raw disk as a qcow2 image.
+//! - [`image_format`]: the formats there are, and [`format_options`], their options as `qemu-img` writes them.
+//! - [`tar_archive`], [`container`], [`squashfs`]: the tree as an archive, a container image, a file system.
+//! - [`qcow2`], [`vhd`], [`vmdk`], `raw_zst`: a raw disk in other formats.
 //! - `pieces`, `in_order`: a raw disk in pieces, and other jobs, on all cores.
-//! - `deflate`: compression with a window as small as qcow2's.
+//! - `deflate`: compression with a window as small as qcow2's; `gzip`: one stream by all cores.
 //! - [`output_file`]: a file that stands under its name only when it is complete.
 //! - [`checksums`]: MD5 and SHA-256 of an image, both at once.
 //! - `sparse`: where a file has data and where it has holes.
@@ -31,26 +31,35 @@ pub mod block_device;
 pub mod boot_code;
 pub mod byte_size;
 pub mod checksums;
+pub mod container;
 mod deflate;
+#[cfg(test)]
+mod disk_fixture;
 pub mod disk_spec;
 pub mod ext;
 #[cfg(test)]
 mod fixture;
 pub mod format_options;
+mod gzip;
 pub mod identifier;
+pub mod image_format;
 mod in_order;
 pub mod make_disk;
 pub mod output_file;
 pub mod partition_table;
 mod pieces;
 pub mod qcow2;
+mod raw_zst;
 mod room;
 mod sparse;
+pub mod squashfs;
 mod swap;
 pub mod tar_archive;
 mod tool;
 pub mod tree_size;
 pub mod vfat;
+pub mod vhd;
+pub mod vmdk;
 pub mod write_images;
 pub mod xfs;
 
@@ -62,10 +71,12 @@ pub use block_device::{
 pub use boot_code::BootCodeError;
 pub use byte_size::{ByteSize, InvalidByteSize};
 pub use checksums::{Checksums, Sums};
+pub use container::{ContainerKind, ContainerOptions, ContainerReference, InvalidReference, write_container};
 pub use disk_spec::{DiskSpec, DiskSpecError, FileSystem, ImageSize, RootFileSystem};
 pub use ext::ExtError;
 pub use format_options::{FormatOptionError, apply_options};
 pub use identifier::{FileSystemIdentifier, Uuid};
+pub use image_format::ImageFormat;
 pub use in_order::ThreadError;
 pub use make_disk::{DiskError, make_disk};
 pub use output_file::{Existing, FinishedFile, OutputError, OutputFile, PublishedFile, remove_leftovers};
@@ -73,9 +84,12 @@ pub use partition_table::{PartitionType, UnknownPartitionType};
 pub use qcow2::{
     ClusterSize, Compression, Qcow2Error, Qcow2Options, Qcow2Version, RefcountBits, write_qcow2,
 };
-pub use tar_archive::{TarError, TarReport, write_tar};
+pub use squashfs::{SquashFsError, make_squashfs};
+pub use tar_archive::{TarError, TarReport, write_tar, write_tgz};
 pub use tool::ToolError;
 pub use tree_size::{TreeSizeError, default_image_size};
 pub use vfat::VfatError;
-pub use write_images::{CompleteImages, Event, ImageError, ImageFormat, Output, WrittenImage, write_images};
+pub use vhd::{VhdError, VhdLayout, VhdOptions, write_vhd};
+pub use vmdk::{VmdkAdapter, VmdkError, VmdkLayout, VmdkOptions, write_vmdk};
+pub use write_images::{CompleteImages, Event, ImageError, Output, WrittenImage, convert_disk, write_images};
 pub use xfs::XfsError;

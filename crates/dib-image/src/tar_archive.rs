@@ -18,6 +18,9 @@ use tar::EntryType;
 use entry::Entry;
 use nodes::Nodes;
 
+use crate::gzip::{GzipError, write_gzip};
+use crate::in_order::ThreadError;
+
 /// Directories of the tree's top whose content is the kernel's.
 const EMPTIED: [&[u8]; 2] = [b"proc", b"sys"];
 /// GNU tar ends an archive at a multiple of this, in bytes.
@@ -41,6 +44,9 @@ pub enum TarError {
     /// The archive could not be written.
     #[error("failed to write the archive")]
     Write(#[source] io::Error),
+    /// The compressing threads could not be started.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
     /// A device node's directory is not in the tree.
     #[error("the device node {0} belongs into a directory that the tree does not have")]
     NoDirectory(TargetPath),
@@ -92,6 +98,27 @@ pub fn write_tar(
     io::copy(&mut io::repeat(0).take(end), &mut out).map_err(TarError::Write)?;
     out.flush().map_err(TarError::Write)?;
     Ok(report)
+}
+
+impl From<GzipError> for TarError {
+    fn from(error: GzipError) -> Self {
+        match error {
+            GzipError::Write(source) => Self::Write(source),
+            GzipError::Thread(error) => Self::Thread(error),
+        }
+    }
+}
+
+/// Writes the tree as [`write_tar`] does, compressed with gzip by all cores; the result depends on the tree alone.
+///
+/// # Errors
+/// As [`write_tar`] has them.
+pub fn write_tgz(
+    tree: &Utf8Path,
+    device_nodes: &[DeviceNode],
+    out: &mut dyn Write,
+) -> Result<TarReport, TarError> {
+    write_gzip(out, |writer| write_tar(tree, device_nodes, writer))?
 }
 
 struct Counted<'a> {

@@ -1,13 +1,24 @@
 //! From tree to published files.
 
+mod one_format;
+
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_sys::DeviceNode;
+use one_format::{Sources, send};
 
-use crate::checksums::SummingWriter;
 use crate::{
-    ByteSize, Checksums, DiskError, DiskSpec, Existing, FinishedFile, FormatOptionError, OutputError,
-    OutputFile, Qcow2Error, Qcow2Options, Sums, TarError, make_disk, qcow2, sparse, tar_archive,
+    ByteSize, Checksums, DiskError, DiskSpec, Existing, FinishedFile, ImageFormat, OutputError, OutputFile,
+    Qcow2Error, SquashFsError, Sums, TarError, ThreadError, VhdError, VmdkError, make_disk,
 };
+
+/// Outputs that are written at once. Each uses all cores where it can; two fill the gaps of one another, and more would
+/// only take more memory.
+const AT_ONCE: usize = 2;
 
 /// One image file that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,44 +31,6 @@ pub struct Output {
     pub checksums: Checksums,
     /// What becomes of an older file of the same name.
     pub existing: Existing,
-}
-
-/// An image's format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImageFormat {
-    /// The tree as an archive.
-    Tar,
-    /// The disk as it is.
-    Raw,
-    /// The disk as QEMU's format.
-    Qcow2(Qcow2Options),
-}
-
-impl ImageFormat {
-    /// Returns the names of the format's options.
-    #[must_use]
-    pub fn option_names(&self) -> &'static [&'static str] {
-        match self {
-            Self::Qcow2(_) => Qcow2Options::NAMES,
-            Self::Tar | Self::Raw => &[],
-        }
-    }
-
-    /// Sets one of the format's options.
-    pub(crate) fn set_option(&mut self, name: &'static str, value: &str) -> Result<(), FormatOptionError> {
-        match self {
-            Self::Qcow2(options) => options.set(name, value),
-            Self::Tar | Self::Raw => Ok(()),
-        }
-    }
-
-    /// Checks that the format's options go together.
-    pub(crate) fn check_options(&self) -> Result<(), FormatOptionError> {
-        match self {
-            Self::Qcow2(options) => options.check(),
-            Self::Tar | Self::Raw => Ok(()),
-        }
-    }
 }
 
 /// Something that happens while images are written.
@@ -84,6 +57,11 @@ pub enum Event {
         done: u64,
         /// Bytes that are to be done.
         total: u64,
+    },
+    /// An image has been written, and its checksums taken.
+    Written {
+        /// Its path.
+        path: Utf8PathBuf,
     },
     /// A socket has been left out of an archive.
     SkippedSocket {
@@ -165,6 +143,33 @@ pub enum ImageError {
         /// Why.
         source: Qcow2Error,
     },
+    /// A SquashFS could not be made.
+    #[error("failed to write {path}")]
+    SquashFs {
+        /// The image.
+        path: Utf8PathBuf,
+        /// Why.
+        source: SquashFsError,
+    },
+    /// A VHD could not be written.
+    #[error("failed to write {path}")]
+    Vhd {
+        /// The image.
+        path: Utf8PathBuf,
+        /// Why.
+        source: VhdError,
+    },
+    /// A VMDK could not be written.
+    #[error("failed to write {path}")]
+    Vmdk {
+        /// The image.
+        path: Utf8PathBuf,
+        /// Why.
+        source: VmdkError,
+    },
+    /// The threads that write could not be started.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
     /// A raw disk could not be copied, or bytes not be summed.
     #[error("failed to write {path}")]
     Io {
@@ -220,112 +225,123 @@ pub fn write_images(
         .iter()
         .map(|output| OutputFile::create(&output.path))
         .collect();
-    let mut files = files?;
-    let mut sums = vec![None; outputs.len()];
-    for ((output, file), sums) in outputs.iter().zip(&mut files).zip(&mut sums) {
-        if output.format == ImageFormat::Tar {
-            *sums = Some(write_archive(tree, device_nodes, output, file, report)?);
+    let files = files?;
+    // The first raw output is the disk that all others are made of.
+    let first_raw = outputs
+        .iter()
+        .position(|output| output.format == ImageFormat::Raw);
+    let in_scratch = match first_raw {
+        None if outputs.iter().any(|output| output.format.is_disk()) => {
+            Some(OutputFile::create(&scratch.join("disk.raw"))?)
         }
+        _ => None,
+    };
+    let disk = in_scratch.as_ref().or_else(|| files.get(first_raw?));
+    if let Some(disk) = disk {
+        make_disk(
+            tree,
+            device_nodes,
+            spec,
+            (disk.temporary_path(), disk.file()),
+            report,
+        )?;
     }
-    write_disks(tree, device_nodes, spec, outputs, &files, scratch, report)?;
+    let sources = Sources { tree, device_nodes };
+    let sums = write_outputs(sources, disk.map(OutputFile::file), outputs, &files, report)?;
     let mut images = Vec::new();
     for ((output, file), sums) in outputs.iter().zip(files).zip(sums) {
-        let sums = sums.map_or_else(|| file.sums(output.checksums), Ok)?;
         images.push((output.clone(), file.finish(&sums)?, sums));
     }
     Ok(CompleteImages { images })
 }
 
-fn write_archive(
-    tree: &Utf8Path,
-    device_nodes: &[DeviceNode],
+/// Writes a raw disk in another format, as a whole or not at all.
+///
+/// # Errors
+/// When the disk can't be read or the image can't be written.
+pub fn convert_disk(
+    disk: &File,
     output: &Output,
-    file: &mut OutputFile,
     report: &mut dyn FnMut(Event),
-) -> Result<Sums, ImageError> {
-    let path = &output.path;
-    let io = |source| ImageError::Io {
-        path: path.clone(),
-        source,
+) -> Result<WrittenImage, ImageError> {
+    let file = OutputFile::create(&output.path)?;
+    let sources = Sources {
+        tree: Utf8Path::new(""),
+        device_nodes: &[],
     };
-    report(Event::Writing {
-        path: path.clone(),
-        format: output.format,
-    });
-    let mut writer = SummingWriter::new(file, output.checksums).map_err(io)?;
-    let written = tar_archive::write_tar(tree, device_nodes, &mut writer);
-    let written = written.map_err(|source| ImageError::Tar {
-        path: path.clone(),
-        source,
-    })?;
-    for socket in written.skipped_sockets {
-        report(Event::SkippedSocket {
-            path: path.clone(),
-            socket,
-        });
-    }
-    writer.finish().map_err(io)
+    let outputs = std::slice::from_ref(output);
+    let sums = write_outputs(sources, Some(disk), outputs, std::slice::from_ref(&file), report)?.remove(0);
+    let images = vec![(output.clone(), file.finish(&sums)?, sums)];
+    Ok(CompleteImages { images }.publish()?.remove(0))
 }
 
-/// Makes the disk and writes it in every format that is not an archive's.
-fn write_disks(
-    tree: &Utf8Path,
-    device_nodes: &[DeviceNode],
-    spec: &DiskSpec,
+/// Writes the outputs into their files and returns their checksums; with an error, those not begun yet are left.
+fn write_outputs(
+    sources: Sources<'_>,
+    disk: Option<&File>,
     outputs: &[Output],
     files: &[OutputFile],
-    scratch: &Utf8Path,
     report: &mut dyn FnMut(Event),
-) -> Result<(), ImageError> {
-    let first_raw = outputs
-        .iter()
-        .position(|output| output.format == ImageFormat::Raw);
-    let in_scratch = match first_raw {
-        Some(_) => None,
-        None if outputs.iter().all(|output| output.format == ImageFormat::Tar) => return Ok(()),
-        None => Some(OutputFile::create(&scratch.join("disk.raw"))?),
+) -> Result<Vec<Sums>, ImageError> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let write_some = |events: Sender<Event>| {
+        let mut done = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let (Some(output), Some(file)) = (outputs.get(number), files.get(number)) else {
+                break;
+            };
+            let result = write_output(sources, disk, output, file, &events);
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            done.push((number, result));
+        }
+        done
     };
-    let disk = in_scratch
-        .as_ref()
-        .or_else(|| files.get(first_raw?))
-        .expect("there is one or the other");
-    make_disk(
-        tree,
-        device_nodes,
-        spec,
-        (disk.temporary_path(), disk.file()),
-        report,
-    )?;
-    for (number, (output, file)) in outputs.iter().zip(files).enumerate() {
-        let path = &output.path;
-        if output.format != ImageFormat::Tar {
-            report(Event::Writing {
-                path: path.clone(),
-                format: output.format,
-            });
+    let mut done = thread::scope(|scope| {
+        let (events, received) = channel();
+        let mut writers = Vec::new();
+        for _ in 0..outputs.len().min(AT_ONCE) {
+            let (events, write_some) = (events.clone(), &write_some);
+            let builder = thread::Builder::new().name("output".to_owned());
+            let writer = builder.spawn_scoped(scope, move || write_some(events));
+            writers.push(writer.map_err(ThreadError::from)?);
         }
-        match &output.format {
-            ImageFormat::Raw if Some(number) != first_raw => sparse::copy_sparse(disk.file(), file.file())
-                .map_err(|source| ImageError::Io {
-                    path: path.clone(),
-                    source,
-                })?,
-            ImageFormat::Tar | ImageFormat::Raw => {}
-            ImageFormat::Qcow2(options) => {
-                let mut progress = |done, total| {
-                    let path = path.clone();
-                    report(Event::Progress { path, done, total });
-                };
-                qcow2::write_qcow2(disk.file(), file.file(), options, &mut progress).map_err(|source| {
-                    ImageError::Qcow2 {
-                        path: path.clone(),
-                        source,
-                    }
-                })?;
-            }
-        }
-    }
-    Ok(())
+        drop(events);
+        received.into_iter().for_each(&mut *report);
+        let done = writers.into_iter().flat_map(|writer| {
+            writer
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        Ok::<_, ImageError>(done.collect::<Vec<_>>())
+    })?;
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+fn write_output(
+    sources: Sources<'_>,
+    disk: Option<&File>,
+    output: &Output,
+    file: &OutputFile,
+    events: &Sender<Event>,
+) -> Result<Sums, ImageError> {
+    let path = output.path.clone();
+    let format = output.format.clone();
+    send(events, Event::Writing { path, format });
+    let sums = match disk.filter(|_| output.format.is_disk()) {
+        // It is there already.
+        Some(disk) if std::ptr::eq(disk, file.file()) => file.sums(output.checksums)?,
+        Some(disk) => one_format::write_disk(disk, output, file, events)?,
+        None => one_format::write_tree(sources, output, file, events)?,
+    };
+    send(
+        events,
+        Event::Written {
+            path: output.path.clone(),
+        },
+    );
+    Ok(sums)
 }
 
 #[cfg(test)]

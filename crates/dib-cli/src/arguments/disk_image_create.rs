@@ -30,10 +30,6 @@ pub struct DiskImageCreateArguments {
 /// Upstream's options that are not supported yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct RefusedOptions {
-    /// Options of qemu-img.
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    pub qemu_img_options: Option<String>,
-
     /// The element that makes a ramdisk.
     #[arg(long, hide = true, allow_hyphen_values = true)]
     pub ramdisk_element: Option<String>,
@@ -41,10 +37,6 @@ pub struct RefusedOptions {
     /// How elements install by default.
     #[arg(long, hide = true, allow_hyphen_values = true)]
     pub install_type: Option<String>,
-
-    /// Where a container image goes.
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    pub docker_target: Option<String>,
 }
 
 impl RefusedOptions {
@@ -52,10 +44,8 @@ impl RefusedOptions {
     #[must_use]
     pub fn first_given(&self) -> Option<&'static str> {
         [
-            ("--qemu-img-options", &self.qemu_img_options),
             ("--ramdisk-element", &self.ramdisk_element),
             ("--install-type", &self.install_type),
-            ("--docker-target", &self.docker_target),
         ]
         .into_iter()
         .find(|(_, value)| value.is_some())

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::error::EXIT_CODES;
 
 /// The variables that stand in for options, or for which there is no option.
-const VARIABLES: [(&str, &str); 27] = [
+const VARIABLES: [(&str, &str); 28] = [
     ("ARCH", "-a"),
     ("IMAGE_NAME", "-o"),
     (
@@ -23,6 +23,7 @@ const VARIABLES: [(&str, &str); 27] = [
     ("DIB_JOURNAL_SIZE", "--mkfs-journal-size"),
     ("DIB_BOOT_TEST", "--boot-test: 0, 1 (login), login or cloud-init"),
     ("DIB_BOOT_TIMEOUT", "--boot-timeout"),
+    ("QEMU_IMG_OPTIONS", "--qemu-img-options"),
     ("COMPRESS_IMAGE", "-u, if set to nothing, 0 or false"),
     ("SKIP_BASE", "-n, if 1"),
     ("LOGFILE", "--logfile"),

@@ -5,6 +5,14 @@
 
 use clap::{Args, ValueHint};
 
+/// What is said of options of formats where there is room.
+pub(super) const FORMAT_OPTIONS: &str = "\
+Options of the outputs' formats, as qemu-img has them after -o: NAME=VALUE, separated by commas.
+
+qcow2: compat, compression_type, cluster_size, lazy_refcounts, refcount_bits.
+vhd: subformat (dynamic or fixed).
+vmdk: subformat (monolithicSparse or streamOptimized), adapter_type, hwversion.";
+
 /// The options that describe an image, and its elements.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[expect(
@@ -28,7 +36,8 @@ pub struct ImageOptions {
     #[arg(short = 'o', long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub output: Option<String>,
 
-    /// The types of output, separated by commas: qcow2, raw, tar. [default: qcow2]
+    /// The types of output, separated by commas: qcow2, raw, raw.zst, vhd, vmdk, tar, tgz, squashfs, docker, oci.
+    /// [default: qcow2]
     #[arg(short = 't', long = "type", value_name = "TYPES")]
     pub types: Option<String>,
 
@@ -110,6 +119,14 @@ pub struct ImageOptions {
     /// How long the disk may take to come up under each firmware, in seconds. [default: 300]
     #[arg(long, value_name = "SECONDS")]
     pub boot_timeout: Option<String>,
+
+    /// Options of the outputs' formats, as qemu-img has them after -o: NAME=VALUE, separated by commas.
+    #[arg(long, value_name = "OPTIONS", long_help = FORMAT_OPTIONS)]
+    pub qemu_img_options: Option<String>,
+
+    /// What a container image (docker, oci) is called. [default: as the output]
+    #[arg(long, value_name = "NAME[:TAG]")]
+    pub docker_target: Option<String>,
 
     /// Append the log to a file instead of showing it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

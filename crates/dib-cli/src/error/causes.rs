@@ -5,7 +5,10 @@ use std::io;
 
 use dib_cache::CacheError;
 use dib_core::{DuplicateElement, HookError, PlanError, RunError};
-use dib_image::{DiskError, ExtError, ImageError, OutputError, ToolError, XfsError};
+use dib_image::{
+    DiskError, ExtError, ImageError, OutputError, Qcow2Error, SquashFsError, ToolError, VhdError, VmdkError,
+    XfsError,
+};
 use dib_script::ElementsPathError;
 use dib_sys::sandbox::SandboxError;
 
@@ -79,6 +82,25 @@ impl From<ImageError> for CliError {
     fn from(error: ImageError) -> Self {
         let kind = match &error {
             ImageError::Disk(error) => kind_of_disk_error(error),
+            ImageError::SquashFs {
+                source: SquashFsError::Tool(error),
+                ..
+            } => match error.as_ref() {
+                ToolError::Missing { .. } | ToolError::Start { .. } => ErrorKind::Unavailable,
+                _ => ErrorKind::Build,
+            },
+            ImageError::Qcow2 {
+                source: Qcow2Error::TooLarge { .. },
+                ..
+            }
+            | ImageError::Vhd {
+                source: VhdError::TooLarge(_),
+                ..
+            }
+            | ImageError::Vmdk {
+                source: VmdkError::TooLarge(_),
+                ..
+            } => ErrorKind::Usage,
             ImageError::Output(OutputError::Create { .. } | OutputError::NotAFileName(_)) => {
                 ErrorKind::CannotCreate
             }

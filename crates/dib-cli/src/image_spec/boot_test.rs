@@ -29,9 +29,12 @@ pub(super) fn read(
         Some((_, "cloud-init")) => BootSign::CloudInit,
         Some((setting, _)) => return Err(setting.invalid("login or cloud-init is expected")),
     };
-    let has_disk = types
-        .iter()
-        .any(|image_type| matches!(image_type, ImageType::Raw | ImageType::Qcow2));
+    let has_disk = types.iter().any(|image_type| {
+        matches!(
+            image_type,
+            ImageType::Raw | ImageType::Qcow2 | ImageType::Vhd | ImageType::Vmdk
+        )
+    });
     if let Some(setting) = setting.filter(|_| !has_disk) {
         return Err(setting.invalid("none of the types of output is a disk, such as qcow2"));
     }

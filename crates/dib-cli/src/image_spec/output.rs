@@ -28,6 +28,19 @@ pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> 
         } else {
             Compression::Uncompressed
         },
+        format_options: text(
+            options.qemu_img_options.as_deref(),
+            "--qemu-img-options",
+            environment,
+            "QEMU_IMG_OPTIONS",
+        )
+        .unwrap_or_default(),
+        docker_target: text(
+            options.docker_target.as_deref(),
+            "--docker-target",
+            environment,
+            "DOCKER_TARGET",
+        ),
         checksums: checksums(options, environment)?,
         existing: match environment.get("OVERWRITE_OLD_IMAGE") {
             None | Some("0") => ExistingOutput::Renamed,
@@ -37,6 +50,15 @@ pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> 
         types,
         ..disk
     })
+}
+
+fn text(
+    option: Option<&str>,
+    name: &'static str,
+    environment: &Environment,
+    variable: &'static str,
+) -> Option<String> {
+    Setting::find(option, name, environment, variable).map(Setting::to_owned_value)
 }
 
 fn types(options: &ImageOptions) -> Result<Vec<ImageType>, CliError> {

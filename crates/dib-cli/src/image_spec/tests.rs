@@ -277,9 +277,9 @@ fn break_points_come_from_their_variables() {
 #[test]
 fn what_is_wrong_is_named_by_option_or_variable() {
     check_refused(
-        &["-t", "qcow2,vhd"],
+        &["-t", "qcow2,aci"],
         &[],
-        "error: -t is \"vhd\"\n  because there is no image type \"vhd\"; there are tar, raw, qcow2\n",
+        "error: -t is \"aci\"\n  because there is no image type \"aci\"; there are tar, tgz, squashfs, docker, oci, raw, raw.zst, qcow2, vhd, vmdk\n",
     );
     check_refused(
         &["-a", "vax"],

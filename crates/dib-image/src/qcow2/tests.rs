@@ -6,84 +6,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 use proptest::prelude::*;
 
 use super::*;
+use crate::disk_fixture::{Disk, Stretch, disk, stretch};
 use crate::fixture::run;
-
-/// A stretch of a disk.
-#[derive(Debug, Clone)]
-enum Stretch {
-    Hole(usize),
-    Zeros(usize),
-    Same(u8, usize),
-    Text(usize),
-    Random(u64, usize),
-}
-
-impl Stretch {
-    /// Returns its bytes; those of a hole are not written.
-    fn bytes(&self) -> Vec<u8> {
-        match *self {
-            Self::Hole(length) | Self::Zeros(length) => vec![0; length],
-            Self::Same(byte, length) => vec![byte; length],
-            Self::Text(length) => b"The quick brown fox jumps over the lazy dog. "
-                .iter()
-                .copied()
-                .cycle()
-                .take(length)
-                .collect(),
-            Self::Random(seed, length) => {
-                // splitmix64, for bytes that don't compress.
-                let mut state = seed;
-                let numbers = std::iter::repeat_with(|| {
-                    state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                    mixed ^ (mixed >> 27)
-                });
-                numbers.flat_map(u64::to_le_bytes).take(length).collect()
-            }
-        }
-    }
-}
-
-fn stretch() -> impl Strategy<Value = Stretch> {
-    let length = 1_usize..300_000;
-    prop_oneof![
-        length.clone().prop_map(Stretch::Hole),
-        (1_usize..2_000_000).prop_map(Stretch::Hole),
-        length.clone().prop_map(Stretch::Zeros),
-        (any::<u8>(), length.clone()).prop_map(|(byte, length)| Stretch::Same(byte, length)),
-        length.clone().prop_map(Stretch::Text),
-        (any::<u64>(), length).prop_map(|(seed, length)| Stretch::Random(seed, length)),
-    ]
-}
-
-struct Disk {
-    _guard: tempfile::TempDir,
-    directory: Utf8PathBuf,
-    raw: Utf8PathBuf,
-    content: Vec<u8>,
-}
-
-fn disk(stretches: &[Stretch]) -> Disk {
-    let guard = tempfile::tempdir().unwrap();
-    let directory = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
-    let raw = directory.join("disk.raw");
-    let file = File::create(&raw).unwrap();
-    let mut content = Vec::new();
-    for stretch in stretches {
-        let bytes = stretch.bytes();
-        if !matches!(stretch, Stretch::Hole(_)) {
-            file.write_all_at(&bytes, content.len() as u64).unwrap();
-        }
-        content.extend(bytes);
-    }
-    file.set_len(content.len() as u64).unwrap();
-    Disk {
-        _guard: guard,
-        directory,
-        raw,
-        content,
-    }
-}
 
 fn write(disk: &Disk, options: Qcow2Options) -> Utf8PathBuf {
     let path = disk.directory.join("disk.qcow2");

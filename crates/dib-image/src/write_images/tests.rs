@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::*;
 use crate::fixture::{self, Fixture, check_ext4, fixture, run};
-use crate::{BlockDeviceConfig, ImageSize, RootFileSystem};
+use crate::{BlockDeviceConfig, ImageSize, Qcow2Options, RootFileSystem};
 
 fn spec_of(size: ByteSize) -> DiskSpec {
     let root = RootFileSystem {
@@ -124,7 +124,7 @@ fn a_lone_qcow2_leaves_nothing_in_the_scratch_directory() {
     run("qemu-img", &["check", images[0].path.as_str()]);
     assert_eq!(names(&fixture, "out"), ["image.qcow2"]);
     assert!(names(&fixture, "scratch").is_empty());
-    let Some(Event::Progress { done, total, .. }) = events.last() else {
+    let [.., Event::Progress { done, total, .. }, Event::Written { .. }] = events.as_slice() else {
         panic!("{events:?}")
     };
     assert_eq!(done, total);
