@@ -5,7 +5,7 @@ mod disk;
 
 use std::time::Instant;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
 use crate::build_image;
@@ -25,6 +25,9 @@ const DOES_NOT_BOOT: i32 = 3;
 /// Breaks images in one way each and checks that the boot test fails with a message that points at it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BootMutants {
+    /// Test this `dib` instead of building one.
+    #[arg(long, value_name = "FILE")]
+    dib: Option<Utf8PathBuf>,
     /// Run only the cases whose names contain this.
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
@@ -36,7 +39,10 @@ pub(crate) fn boot_mutants(options: &BootMutants) -> Result<(), TaskError> {
     groups.extend([needs::BOOT, needs::BOOT_MUTANTS]);
     needs::meet(&groups)?;
     let workspace = Workspace::load()?;
-    let dib = build_image::build_dib(&workspace)?;
+    let dib = match &options.dib {
+        Some(dib) => dib.clone(),
+        None => build_image::build_dib(&workspace)?,
+    };
     test_mutants(&dib, &options.only)
 }
 

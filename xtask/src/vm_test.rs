@@ -4,7 +4,7 @@ mod inside;
 
 use std::process::Command;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build_image;
 use crate::local_mirror::LocalMirror;
@@ -23,6 +23,9 @@ pub(crate) struct VmTest {
     /// As root: the ordinary user who builds and boots; made when there is none of the name.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// Test this `dib` instead of building one.
+    #[arg(long, value_name = "FILE")]
+    dib: Option<Utf8PathBuf>,
     /// Run only the cases whose names contain this.
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
@@ -97,7 +100,10 @@ pub(crate) fn vm_test(options: &VmTest) -> Result<(), TaskError> {
     groups.extend([needs::BOOT, needs::PUBLISHING, needs::UBUNTU_ARCHIVE]);
     needs::meet(&groups)?;
     let workspace = Workspace::load()?;
-    let dib = build_image::build_dib(&workspace)?;
+    let dib = match &options.dib {
+        Some(dib) => dib.clone(),
+        None => build_image::build_dib(&workspace)?,
+    };
     let user = options
         .user
         .as_deref()
