@@ -1,6 +1,7 @@
 //! The two command lines: `dib` and `disk-image-create`.
 
 mod boot;
+mod convert;
 mod dib;
 mod disk_image_create;
 mod help;
@@ -12,6 +13,7 @@ use std::path::Path;
 use clap::{CommandFactory, Parser};
 
 pub use boot::{Awaited, BootArguments, FirmwareChoice};
+pub use convert::{ConvertArguments, InputFormat, TreeArguments};
 pub use dib::{
     CacheArguments, CacheCommand, CommandName, DibArguments, DibCommand, ElementsArguments, ElementsCommand,
     PruneOptions,

@@ -2,6 +2,7 @@
 
 mod boot;
 mod cache;
+mod convert;
 mod documents;
 mod elements;
 
@@ -51,6 +52,8 @@ pub(crate) fn run(
             }
         }
         DibCommand::Boot(arguments) => boot::run(arguments, environment),
+        DibCommand::Convert(arguments) => convert::convert(arguments, environment),
+        DibCommand::Image(arguments) => convert::image(arguments, environment, image_arguments),
         DibCommand::Cache(arguments) => cache::run(arguments, environment),
         DibCommand::Completions { shell, command } => {
             stdout::print(&documents::completions(*shell, *command))

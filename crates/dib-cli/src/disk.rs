@@ -5,12 +5,16 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{ImageSpec, OutputSpec, Plan, PlannedDisk, PlannedFileSystem, Registry};
-use dib_image::{BlockDeviceConfig, ByteSize, DiskSpec, FileSystemType, ImageSize, RootFileSystem};
+use dib_image::{
+    BlockDeviceConfig, ByteSize, DiskSpec, FileSystemType, ImageSize, RootFileSystem, SectorSize,
+};
 
 use crate::error::{CliError, ErrorKind};
 
 /// The variable by which a user lays out the disk; upstream's name.
 const BLOCK_DEVICE_CONFIG: &str = "DIB_BLOCK_DEVICE_CONFIG";
+/// The variable by which a user chooses the size of sectors; upstream's name.
+const BLOCK_SIZE: &str = "DIB_BLOCK_SIZE";
 const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// Works out what a build does, and what its disk is like.
@@ -25,13 +29,47 @@ pub(crate) fn plan<'r>(registry: &'r Registry, spec: &ImageSpec) -> Result<(Plan
 }
 
 fn disk_spec(plan: &Plan<'_>) -> Result<DiskSpec, CliError> {
-    let layout = layout(plan)?;
-    let root = root_file_system(&plan.spec().output)?;
+    let layout = with_sector_size(layout(plan)?, plan)?;
+    let mut root = root_file_system(&plan.spec().output)?;
+    if plan.variables().get("DIB_RELEASE") == Some("trusty") && root.kind == FileSystemType::Ext4 {
+        // Its e2fsck takes the feature for damage.
+        root.options
+            .splice(0..0, ["-O", "^metadata_csum"].map(str::to_owned));
+    }
     let size = image_size(&plan.spec().output);
-    DiskSpec::new(layout, &root, size, seed(plan)?).map_err(|error| {
+    DiskSpec::new(layout, &root, size, seed(plan.variables().get(SOURCE_DATE_EPOCH))?).map_err(|error| {
         CliError::new(ErrorKind::Usage, error)
             .hint("the layout is that of an element or of DIB_BLOCK_DEVICE_CONFIG; --root-label and FS_TYPE say more of its root")
     })
+}
+
+/// Works out what the disk of a tree that nobody builds is like: one file system.
+///
+/// # Errors
+/// When the file system can't be as it is wanted.
+pub(crate) fn of_tree(spec: &ImageSpec) -> Result<DiskSpec, CliError> {
+    let (root, size) = (root_file_system(&spec.output)?, image_size(&spec.output));
+    let seed = seed(spec.variables.get(SOURCE_DATE_EPOCH).map(String::as_str))?;
+    DiskSpec::new(BlockDeviceConfig::unpartitioned(), &root, size, seed)
+        .map_err(|error| CliError::new(ErrorKind::Usage, error))
+}
+
+/// Gives the disk sectors of the size that the user wants, whatever its layout says.
+fn with_sector_size(layout: BlockDeviceConfig, plan: &Plan<'_>) -> Result<BlockDeviceConfig, CliError> {
+    let size = match plan.variables().get(BLOCK_SIZE) {
+        None | Some("") => return Ok(layout),
+        Some("512") => SectorSize::Bytes512,
+        Some("4096") => SectorSize::Bytes4096,
+        Some(other) => {
+            return Err(
+                CliError::new(ErrorKind::Usage, format!("{BLOCK_SIZE} is {other:?}"))
+                    .hint("sectors have 512 or 4096 bytes"),
+            );
+        }
+    };
+    layout
+        .with_sector_size(size)
+        .map_err(|error| CliError::new(ErrorKind::Usage, error).hint(format!("{BLOCK_SIZE} says so")))
 }
 
 /// Finds the disk's layout: the user's, an element's, or one file system over the whole disk.
@@ -98,12 +136,9 @@ fn image_size(output: &OutputSpec) -> ImageSize {
 }
 
 /// Returns the time from which everything on the disk is derived that would be random else, where there is one.
-fn seed(plan: &Plan<'_>) -> Result<Option<u64>, CliError> {
-    let text = plan
-        .variables()
-        .get(SOURCE_DATE_EPOCH)
-        .filter(|text| !text.is_empty());
-    text.map(|text| {
+fn seed(time: Option<&str>) -> Result<Option<u64>, CliError> {
+    let time = time.filter(|text| !text.is_empty());
+    time.map(|text| {
         text.parse().map_err(|_| {
             CliError::new(ErrorKind::Usage, format!("SOURCE_DATE_EPOCH is {text:?}"))
                 .hint("it is a time in seconds since 1970")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_boot::{DiskFormat, DiskImage};
-use dib_core::{Build, ChecksumKind, ExistingOutput, OutputSpec};
+use dib_core::{Build, ChecksumKind, ExistingOutput, ImageSpec, OutputSpec};
 use dib_image::{Checksums, DiskSpec, Event, Existing, ImageFormat, Output, WrittenImage, write_images};
 
 use indicatif::BinaryBytes;
@@ -23,16 +23,7 @@ pub(crate) fn write(
     console: &Console,
 ) -> Result<Vec<WrittenImage>, CliError> {
     let output = &build.plan.spec().output;
-    let formats = formats::of_outputs(build.plan.spec(), jiff::Timestamp::now().as_second())?;
-    let types = output.types.iter().zip(formats);
-    let outputs: Vec<Output> = types
-        .map(|(image_type, format)| Output {
-            path: output.path(*image_type),
-            format,
-            checksums: checksums(output),
-            existing: existing(output),
-        })
-        .collect();
+    let outputs = outputs(build.plan.spec())?;
     let mut shown = Shown::new(console);
     let nodes = build.device_nodes();
     let images = write_images(
@@ -57,6 +48,36 @@ pub(crate) fn write(
         boot_tests::of_build(test, build.plan.spec().arch, (&disk, name), place, console)?;
     }
     Ok(images.publish()?)
+}
+
+/// Returns the outputs that are wanted.
+///
+/// # Errors
+/// When the options are none of their formats'.
+pub(crate) fn outputs(spec: &ImageSpec) -> Result<Vec<Output>, CliError> {
+    let output = &spec.output;
+    let formats = formats::of_outputs(spec, jiff::Timestamp::now().as_second())?;
+    let types = output.types.iter().zip(formats);
+    let outputs = types.map(|(image_type, format)| Output {
+        path: output.path(*image_type),
+        format,
+        checksums: checksums(output),
+        existing: existing(output),
+    });
+    Ok(outputs.collect())
+}
+
+/// Says what has been written.
+pub(crate) fn announce(image: &WrittenImage, console: &Console) {
+    if let Some(old) = &image.old_renamed_to {
+        console.say(&format!("an older image is now {old}"));
+    }
+    console.say(&format!(
+        "image {}: {}, of which {} are allocated",
+        image.path,
+        BinaryBytes(image.size),
+        BinaryBytes(image.allocated)
+    ));
 }
 
 /// Returns a file as the image that QEMU sees, if it is one. All of them hold the same disk.

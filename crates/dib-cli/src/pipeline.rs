@@ -5,10 +5,9 @@ use std::io::Write as _;
 use camino::Utf8PathBuf;
 use dib_core::variables::Origin;
 use dib_core::{Build, ImageSpec, Journal, Plan, Registry, SandboxMachine, Variables};
-use dib_image::{DiskSpec, WrittenImage};
+use dib_image::DiskSpec;
 use dib_sys::TargetRoot;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
-use indicatif::BinaryBytes;
 
 use crate::download_cache::open_cache;
 use crate::workspace::{self, BuildDirectory};
@@ -146,7 +145,7 @@ fn build_in_sandbox(
     report::write(&spec.output.base, &phases, &images, &build)
         .map_err(|error| CliError::new(ErrorKind::InputOutput, error).hint("the images are complete"))?;
     for image in &images {
-        announce(image, console);
+        images::announce(image, console);
     }
     Ok(())
 }
@@ -182,16 +181,4 @@ fn journal(spec: &ImageSpec, console: &Console) -> Journal {
     }
     let console = console.clone();
     Journal::followed_by(move |entry| console.follow(entry))
-}
-
-fn announce(image: &WrittenImage, console: &Console) {
-    if let Some(old) = &image.old_renamed_to {
-        console.say(&format!("an older image is now {old}"));
-    }
-    console.say(&format!(
-        "image {}: {}, of which {} are allocated",
-        image.path,
-        BinaryBytes(image.size),
-        BinaryBytes(image.allocated)
-    ));
 }

@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::{BootArguments, ImageOptions, help};
+use super::{BootArguments, ConvertArguments, ImageOptions, TreeArguments, help};
 
 /// Build bootable disk images out of elements, without root and without loop devices.
 #[derive(Debug, Clone, Parser)]
@@ -37,6 +37,12 @@ pub enum DibCommand {
     #[command(after_long_help = help::of_boot())]
     Boot(Box<BootArguments>),
 
+    /// Write a disk in another format.
+    ///
+    /// Compresses on all cores. The output gets its name when it is complete.
+    #[command(after_long_help = help::of_convert())]
+    Convert(ConvertArguments),
+
     /// List the elements there are, or show one.
     Elements(ElementsArguments),
 
@@ -62,6 +68,10 @@ pub enum DibCommand {
         #[arg(value_hint = ValueHint::DirPath)]
         directory: Utf8PathBuf,
     },
+
+    /// Write a tree as images, without a build and without a sandbox.
+    #[command(hide = true)]
+    Image(Box<TreeArguments>),
 
     /// Run one hook again, from a break point's shell.
     #[command(hide = true)]

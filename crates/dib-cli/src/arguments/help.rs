@@ -85,6 +85,14 @@ pub(super) fn of_build(command: &str) -> String {
     text + &exit_codes()
 }
 
+/// Returns the examples and the exit codes of `dib convert`.
+pub(super) fn of_convert() -> String {
+    "Examples:\n  dib convert disk.raw disk.qcow2\n  dib convert --qemu-img-options compression_type=zstd disk.raw \
+     disk.qcow2\n  dib convert -t vmdk --qemu-img-options subformat=streamOptimized disk.raw appliance.vmdk\n\n"
+        .to_owned()
+        + &exit_codes()
+}
+
 /// Returns examples of `dib boot`, and the exit codes.
 pub(super) fn of_boot() -> String {
     let examples = "Examples:

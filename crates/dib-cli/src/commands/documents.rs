@@ -51,7 +51,10 @@ mod tests {
     fn shells_complete_both_commands() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = completions(shell, CommandName::Dib);
-            assert!(script.contains("elements") && !script.contains("ramdisk"), "{shell}");
+            assert!(
+                script.contains("elements") && !script.contains("ramdisk"),
+                "{shell}"
+            );
             assert!(
                 completions(shell, CommandName::DiskImageCreate).contains("no-tmpfs"),
                 "{shell}"
