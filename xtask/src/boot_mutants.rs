@@ -48,6 +48,7 @@ pub(crate) fn boot_mutants(options: &BootMutants) -> Result<(), TaskError> {
 
 /// Builds the images and tests the mutants whose names contain the text.
 pub(crate) fn test_mutants(dib: &Utf8Path, only: &str) -> Result<(), TaskError> {
+    let mut failed = Vec::new();
     for kind in [Kind::Mbr, Kind::Efi] {
         let cases: Vec<&Case> = CASES
             .iter()
@@ -64,10 +65,19 @@ pub(crate) fn test_mutants(dib: &Utf8Path, only: &str) -> Result<(), TaskError> 
         let mut build = vm_test::build(&scratch, kind.elements(), "raw");
         scratch_build::succeed(&mut build, "the build of the image to break")?;
         for case in cases {
-            test_mutant(&scratch, case)?;
+            if let Err(error) = test_mutant(&scratch, case) {
+                error.print();
+                failed.push(case.name);
+            }
         }
     }
-    Ok(())
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(TaskError::Check(format!(
+        "the boot test does not point at: {}",
+        failed.join(", ")
+    )))
 }
 
 fn test_mutant(scratch: &ScratchBuild, case: &Case) -> Result<(), TaskError> {

@@ -99,6 +99,7 @@ pub struct Watcher {
     awaited: Sign,
     stage: Stage,
     clues: Vec<(Stage, Cause, String)>,
+    has_initramfs: bool,
     was_switched_off: bool,
 }
 
@@ -110,6 +111,7 @@ impl Watcher {
             awaited: sign,
             stage: Stage::Nothing,
             clues: Vec::new(),
+            has_initramfs: false,
             was_switched_off: false,
         }
     }
@@ -125,6 +127,7 @@ impl Watcher {
         if let Some((_, stage)) = STAGES.iter().find(|(sign, _)| line.contains(sign)) {
             self.stage = self.stage.max(*stage);
         }
+        self.has_initramfs |= line.contains("unpack rootfs image as initramfs");
         self.was_switched_off |= line.contains("reboot: Power down");
         if self.shows_awaited(line) {
             return Some(Verdict::Up);
@@ -140,6 +143,12 @@ impl Watcher {
         // The first complaint is the one that the others follow from.
         let clue = self.clues.iter().find(|(stage, ..)| *stage == rule.stage);
         let (cause, evidence) = clue.map_or((rule.cause, line), |(_, cause, line)| (*cause, line));
+        // Of an initramfs that is cut off the kernel says nothing, and looks for the root file system by itself.
+        let cause = if cause == Cause::RootNotMounted && self.has_initramfs && line.contains("panic") {
+            Cause::InitramfsDamaged
+        } else {
+            cause
+        };
         Some(self.failed(cause, Some(evidence)))
     }
 
@@ -239,11 +248,11 @@ impl Cause {
                 "GRUB could not load the initramfs: look for the initrd in /boot and at the file that grub.cfg names"
             }
             Self::InitramfsDamaged => {
-                "the kernel could not unpack the initramfs: the initrd in /boot is damaged or cut off"
+                "the kernel found no system in the initramfs that it was given: the initrd in /boot is damaged or cut off"
             }
             Self::RootNotMounted => {
-                "the kernel could not mount the root file system: look at root= on its command line, and whether it was \
-                 given an initrd"
+                "the kernel could not mount the root file system: look whether it was given an initrd, and at root= on its \
+                 command line"
             }
             Self::RootNotFound => {
                 "the initramfs did not find the root file system: look at root= on the kernel's command line and at the \

@@ -81,7 +81,7 @@ pub(super) const CASES: &[Case] = &[
         },
         limit: LIMIT,
         options: &[],
-        points_at: &["the kernel could not unpack the initramfs"],
+        points_at: &["the initrd in /boot is damaged or cut off"],
     },
     Case {
         name: "another root label on the file system",

@@ -212,6 +212,13 @@ pub(super) const RULES: &[Rule] = &[
         &["doesn't have requested"],
     ),
     rule(Stage::Kernel, Force::Clue, Cause::NoInit, &["No init found"]),
+    // An initramfs that finds no init takes the root's shell for one: "0:" is dash's, for the initramfs has another.
+    rule(
+        Stage::Kernel,
+        Force::End,
+        Cause::NoInit,
+        &["sh: 0: can't access tty"],
+    ),
     rule(Stage::Kernel, Force::Clue, Cause::NoInit, &["run-init:"]),
     rule(
         Stage::Kernel,

@@ -94,6 +94,11 @@ fn failures_of_the_kernel() {
         "junk",
     );
     check(
+        "[    1.0] Trying to unpack rootfs image as initramfs...\n[    2.2] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n",
+        Cause::InitramfsDamaged,
+        "unknown-block",
+    );
+    check(
         "Begin: Running /scripts/local-block ... done.\nALERT!  LABEL=cloudimg-rootfs does not exist.  Dropping to a shell!\n\n(initramfs)",
         Cause::RootNotFound,
         "LABEL=cloudimg-rootfs",
@@ -102,6 +107,11 @@ fn failures_of_the_kernel() {
         "Target filesystem doesn't have requested /sbin/init.\nNo init found. Try passing init= bootarg.\n(initramfs)",
         Cause::NoInit,
         "/sbin/init",
+    );
+    check(
+        "/bin/sh: 0: can't access tty; job control turned off\n",
+        Cause::NoInit,
+        "job control",
     );
     check(
         "[    9.1] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100\n",
