@@ -4,6 +4,7 @@ use camino::Utf8Path;
 use xshell::cmd;
 
 use crate::bad_mirrors;
+use crate::boot_mutants;
 use crate::build_image;
 use crate::compare_packages;
 use crate::kill_test;
@@ -16,6 +17,7 @@ use crate::task_error::TaskError;
 use crate::test::{self, Test};
 use crate::tests_as_user;
 use crate::tidy::{self, Tidy};
+use crate::vm_test;
 use crate::workspace::Workspace;
 
 mod builds;
@@ -43,7 +45,7 @@ pub(crate) struct Ci {
 pub(crate) fn ci(options: &Ci) -> Result<(), TaskError> {
     let mut groups = needs::of_build(true);
     groups.extend(needs::of_tests());
-    groups.push(needs::ORDINARY_USER);
+    groups.extend([needs::ORDINARY_USER, needs::BOOT, needs::BOOT_MUTANTS]);
     needs::meet(&groups)?;
     let workspace = Workspace::load()?;
     let mut steps = Steps::only(&options.only);
@@ -88,6 +90,14 @@ fn check_builds(
     steps.run("build of disks in all formats", || {
         builds::build_disks_and_check(&on_host_archive(None)?)
     })?;
+    steps.run("images that boot, from inside", || {
+        // An ordinary user is the one to build, if there can be another than root.
+        let user = needs::is_root()
+            .then(|| ordinary_user::find_or_make(&options.user))
+            .transpose()?;
+        vm_test::test_images(workspace, dib, user.as_ref(), "")
+    })?;
+    steps.run("images that don't boot", || boot_mutants::test_mutants(dib, ""))?;
     steps.run("builds of the same bytes", || {
         reproduce::thrice(&on_host_archive(None)?, &workspace.target.join("reproduce"))
     })?;
