@@ -10,6 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use dib_sys::companion::end_with_this_process;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::machine::{ConsolePlace, Machine, MachineFiles};
 use crate::programs::Programs;
@@ -40,6 +42,9 @@ pub enum RunError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The signal of this number was to end this process. The machine has gone first, and its files with it.
+    #[error("interrupted by signal {0}")]
+    Interrupted(i32),
     /// QEMU ended with an error of its own.
     #[error("QEMU ended with an error: {message}")]
     Qemu {
@@ -70,6 +75,8 @@ pub struct RunningMachine {
     messages: Utf8PathBuf,
     /// Goes away after the machine.
     _files: MachineFiles,
+    /// Goes away last: what comes while it is there interrupts no removal.
+    signals: Signals,
 }
 
 impl RunningMachine {
@@ -103,6 +110,7 @@ impl RunningMachine {
                 source,
             })?;
         let (input, output) = pipes_of(&mut child);
+        let signals = Signals::take().map_err(RunError::Console)?;
         Ok(Self {
             child,
             input,
@@ -110,6 +118,7 @@ impl RunningMachine {
             log: log_file,
             log_path: log.to_owned(),
             messages,
+            signals,
             _files: files,
         })
     }
@@ -126,7 +135,10 @@ impl RunningMachine {
             }
             // Rounded up, so that it does not spin through the last part of a millisecond.
             let limit = left.saturating_add(Duration::from_micros(999));
-            let mut polled = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
+            let mut polled = [
+                PollFd::new(self.output.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.signals.fd.as_fd(), PollFlags::POLLIN),
+            ];
             match poll(
                 &mut polled,
                 PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX),
@@ -134,6 +146,13 @@ impl RunningMachine {
                 Ok(0) | Err(Errno::EINTR) => continue,
                 Ok(_) => {}
                 Err(error) => return Err(RunError::Console(error.into())),
+            }
+            let has_output = polled[0].any() != Some(false);
+            if let Some(signal) = self.signals.next() {
+                return Err(RunError::Interrupted(signal));
+            }
+            if !has_output {
+                continue;
             }
             let mut buffer = vec![0; READ_SIZE];
             match self.output.read(&mut buffer) {
@@ -174,6 +193,38 @@ impl RunningMachine {
         Err(RunError::Qemu {
             message: format!("{} ({status})", said.trim()),
         })
+    }
+}
+
+/// The signals that ask this process to end, taken for as long as this is there: so that the machine's files go away with it.
+#[derive(Debug)]
+struct Signals {
+    fd: SignalFd,
+    before: SigSet,
+}
+
+impl Signals {
+    fn take() -> io::Result<Self> {
+        let mut set = SigSet::empty();
+        for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+            set.add(signal);
+        }
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let before = set.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        Ok(Self { fd, before })
+    }
+
+    /// Returns the number of a signal that has come.
+    fn next(&mut self) -> Option<i32> {
+        let signal = self.fd.read_signal().ok()??;
+        i32::try_from(signal.ssi_signo).ok()
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // The mask was this thread's own, so it can be set.
+        let _ = self.before.thread_set_mask();
     }
 }
 

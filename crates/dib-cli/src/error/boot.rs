@@ -28,7 +28,10 @@ impl From<MachineError> for CliError {
 
 impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
-        Self::new(of_run(&error), error)
+        match error {
+            RunError::Interrupted(signal) => Self::interrupted(signal),
+            error => Self::new(of_run(&error), error),
+        }
     }
 }
 
