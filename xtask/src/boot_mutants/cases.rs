@@ -89,7 +89,7 @@ pub(super) const CASES: &[Case] = &[
         break_it: |disk| disk.relabel("elsewhere"),
         limit: LIMIT,
         options: &[],
-        points_at: &["GRUB did not find the root file system"],
+        points_at: &["LABEL=cloudimg-rootfs does not exist"],
     },
     Case {
         name: "another root label on the kernel's command line",

@@ -38,7 +38,8 @@ pub(super) const STAGES: &[(&str, Stage)] = &[
     ("Linux version", Stage::Kernel),
     ("Loading, please wait", Stage::Kernel),
     ("Begin: ", Stage::Kernel),
-    ("Welcome to", Stage::System),
+    // GRUB may end the line after "to".
+    ("Welcome to ", Stage::System),
     ("systemd[1]:", Stage::System),
     ("[  OK  ]", Stage::System),
 ];

@@ -153,7 +153,7 @@ fn the_end_of_the_time_names_the_stage() {
             vec!["SeaBIOS (version 1.16.2)", "Booting from Hard Disk..."],
             "core image",
         ),
-        (vec!["GRUB loading."], "kernel's file"),
+        (vec!["GRUB loading.", "Welcome to", "GRUB!"], "kernel's file"),
         (vec!["[    0.000000] Linux version 6.1.0"], "initramfs"),
         (vec!["Welcome to Debian GNU/Linux 12"], "its units"),
         (
