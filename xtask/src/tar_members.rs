@@ -110,6 +110,16 @@ impl io::Write for Summed {
     }
 }
 
+/// Takes away the access lists, which SquashFS has no place for.
+pub(crate) fn without_access_lists(mut members: Vec<Member>) -> Vec<Member> {
+    for member in &mut members {
+        member
+            .records
+            .retain(|(name, _)| !name.contains("system.posix_acl_"));
+    }
+    members
+}
+
 /// Says where the trees in two archives differ, whatever the order of their members and whichever name of a file comes first.
 pub(crate) fn differences_of_trees(first: &[Member], second: &[Member]) -> Vec<String> {
     let (first, second) = (tree(first), tree(second));
