@@ -71,12 +71,43 @@ pub(crate) fn test_mutants(dib: &Utf8Path, only: &str) -> Result<(), TaskError> 
             }
         }
     }
+    if "a build without a boot loader".contains(only) {
+        test_gate(&ScratchBuild::prepare_without_mirror(None, dib)?)?;
+    }
     if failed.is_empty() {
         return Ok(());
     }
     Err(TaskError::Check(format!(
         "the boot test does not point at: {}",
         failed.join(", ")
+    )))
+}
+
+/// Checks that a build fails whose disk does not boot, and that nothing has the output's name then.
+fn test_gate(scratch: &ScratchBuild) -> Result<(), TaskError> {
+    progress::step("a build without a boot loader");
+    let arguments = [
+        "build",
+        "--boot-test",
+        "-t",
+        "raw",
+        "-o",
+        "out/image",
+        "debian-minimal",
+    ];
+    let output = scratch
+        .dib(&arguments)
+        .output()
+        .map_err(TaskError::file("run", "dib"))?;
+    let names = scratch_build::names_in(&scratch.output())?;
+    if output.status.code() == Some(DOES_NOT_BOOT) && names == ["image.d"] {
+        return Ok(());
+    }
+    Err(TaskError::Check(format!(
+        "a build without a boot loader should fail with {DOES_NOT_BOOT} and leave image.d alone; it ended with {} and left \
+         {names:?}:\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
     )))
 }
 

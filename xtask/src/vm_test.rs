@@ -46,6 +46,8 @@ struct Case {
     name: &'static str,
     origin: Origin,
     elements: &'static [&'static str],
+    /// More options for `dib build`.
+    options: &'static [&'static str],
     firmware: &'static [&'static str],
     root: &'static str,
     hostname: &'static str,
@@ -56,6 +58,7 @@ const CASES: [Case; 4] = [
         name: "debian on an MBR",
         origin: Origin::Host,
         elements: &["vm", "debian-minimal"],
+        options: &["--boot-test"],
         firmware: &["bios"],
         root: "/dev/vda1",
         hostname: "debian",
@@ -64,6 +67,7 @@ const CASES: [Case; 4] = [
         name: "debian on a GPT",
         origin: Origin::Host,
         elements: &["vm", "block-device-gpt", "debian-minimal"],
+        options: &[],
         firmware: &["bios"],
         root: "/dev/vda2",
         hostname: "debian",
@@ -72,6 +76,7 @@ const CASES: [Case; 4] = [
         name: "debian for BIOS and UEFI",
         origin: Origin::Host,
         elements: &["vm", "block-device-efi", "debian-minimal"],
+        options: &[],
         firmware: &["bios", "uefi"],
         root: "/dev/vda3",
         hostname: "debian",
@@ -80,6 +85,7 @@ const CASES: [Case; 4] = [
         name: "ubuntu-minimal for BIOS and UEFI",
         origin: Origin::UbuntuLayout,
         elements: &["vm", "block-device-efi", "ubuntu-minimal"],
+        options: &[],
         firmware: &["bios", "uefi"],
         root: "/dev/vda3",
         hostname: "ubuntu",
@@ -128,7 +134,7 @@ pub(crate) fn test_images(
         };
         progress::step(format!("{}: building by {}", case.name, scratch.who()));
         let mut build = build(&scratch, case.elements, "qcow2");
-        scratch_build::succeed(&mut build, case.name)?;
+        scratch_build::succeed(build.args(case.options), case.name)?;
         for firmware in case.firmware {
             progress::step(format!("{}: booting under {firmware}", case.name));
             test_inside(&scratch, case, firmware)?;

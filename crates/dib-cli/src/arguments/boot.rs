@@ -11,7 +11,7 @@ pub struct BootArguments {
 
     /// Wait for it to come up, and fail when it does not.
     ///
-    /// What the console said, and the outcome as a `JUnit` file, is in the directory boot-test of `<image>.d`.
+    /// What the console said, and a report that CI systems read (junit.xml), is in the directory `IMAGE.d/boot-test`.
     #[arg(long, conflicts_with_all = ["run", "ssh_port"])]
     pub test: bool,
 
