@@ -225,3 +225,23 @@ fn the_readmes_element_is_the_downstream_crates() {
         "README shows what the downstream crate has not: {strange:#?}"
     );
 }
+
+#[test]
+fn what_is_no_disk_is_not_booted() {
+    let world = World::new();
+    let image = world.path("out").join("image.squashfs");
+    std::fs::write(&image, b"hsqs and more").unwrap();
+    let ran = run(world.program("dib").args(["boot", "--test", image.as_str()]));
+    assert_eq!(ran.code, Some(64), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("is a SquashFS file system, not the image of a disk"),
+        "{}",
+        ran.stderr
+    );
+    let ran = run(world
+        .program("dib")
+        .args(["build", "--boot-test", "-t", "tar", "ubuntu"]));
+    assert_eq!(ran.code, Some(64), "{}", ran.stderr);
+    assert!(ran.stderr.contains("is a disk"), "{}", ran.stderr);
+}
