@@ -137,6 +137,8 @@ fn log_in(
 ) -> Result<(), ScriptError> {
     running.write(format!("{}\n", login.user).as_bytes())?;
     let mut password = login.password.as_deref();
+    // A prompt comes in pieces, and its line ends only once it is answered.
+    let mut is_answered = false;
     loop {
         match running.read(deadline.min(Instant::now() + PATIENCE))? {
             ConsoleRead::Bytes(bytes) => {
@@ -144,13 +146,15 @@ fn log_in(
                     if line.contains(READY) {
                         return Ok(());
                     }
+                    is_answered = false;
                     if line.contains("Login incorrect") {
                         return Err(ScriptError::LoginRefused {
                             user: login.user.clone(),
                         });
                     }
                 }
-                if text.current().ends_with("Password:") {
+                if !is_answered && text.current().ends_with("Password:") {
+                    is_answered = true;
                     // Asked once more, it was wrong; or there is none to give.
                     let Some(given) = password.take() else {
                         return Err(ScriptError::LoginRefused {
