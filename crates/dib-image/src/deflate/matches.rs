@@ -7,10 +7,10 @@ pub(super) const SHORTEST: usize = 3;
 /// The longest match that deflate has.
 const LONGEST: usize = 258;
 /// Places that are compared before the best match so far is taken.
-const MOST_COMPARED: usize = 12;
+const MOST_COMPARED: usize = 6;
 /// A match of this length is good enough to look no farther.
-const GOOD_ENOUGH: usize = 40;
-const HASH_BITS: u32 = 13;
+const GOOD_ENOUGH: usize = 32;
+const HASH_BITS: u32 = 14;
 const SHORT_HASH_BITS: u32 = 12;
 /// Multiplied with this, near values are spread over the upper bits (2^32 divided by the golden ratio).
 const SPREAD: u32 = 0x9e37_79b1;
@@ -76,7 +76,8 @@ impl Finder {
     }
 
     /// Makes `position` known, at which four bytes must stand, and returns where a search for them begins.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: together a tenth of the time")]
+    #[inline(always)]
     pub(super) fn insert(&mut self, data: &[u8], position: usize) -> First {
         if position - self.base >= LAST_BEFORE_REBASE {
             self.rebase();
@@ -97,7 +98,8 @@ impl Finder {
 
     /// Returns the longest match at `position` that is found soon enough and longer than `longer_than`, which is 2 at
     /// least. Of several of one length it is the nearest.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: together a tenth of the time")]
+    #[inline(always)]
     pub(super) fn longest(
         &self,
         data: &[u8],
@@ -149,7 +151,8 @@ impl Finder {
     }
 
     /// Returns the position of a place that is near enough.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: together a tenth of the time")]
+    #[inline(always)]
     fn within_window(&self, place: Place, position: usize) -> Option<usize> {
         let earlier = (self.base + usize::from(place)).checked_sub(1)?;
         (place > 0 && position - earlier <= WINDOW).then_some(earlier)
@@ -175,7 +178,8 @@ impl Finder {
 }
 
 /// Returns how many bytes are the same at both positions, of which four are known to be.
-#[inline]
+#[expect(clippy::inline_always, reason = "measured: together a tenth of the time")]
+#[inline(always)]
 fn common_length(data: &[u8], earlier: usize, later: usize, most: usize) -> usize {
     let mut length = 4;
     while length + 8 <= most {
@@ -191,7 +195,8 @@ fn common_length(data: &[u8], earlier: usize, later: usize, most: usize) -> usiz
     length
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "measured: together a tenth of the time")]
+#[inline(always)]
 fn four_bytes(data: &[u8], position: usize) -> u32 {
     let bytes = data[position..].first_chunk().expect("four bytes stand here");
     u32::from_le_bytes(*bytes)
