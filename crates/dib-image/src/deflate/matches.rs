@@ -61,9 +61,9 @@ pub(super) struct Finder {
 impl Finder {
     pub(super) fn new() -> Self {
         Self {
-            heads: Box::new([0; 1 << HASH_BITS]),
-            previous: Box::new([0; WINDOW]),
-            short_heads: Box::new([0; 1 << SHORT_HASH_BITS]),
+            heads: empty(),
+            previous: empty(),
+            short_heads: empty(),
             base: 0,
         }
     }
@@ -175,6 +175,12 @@ impl Finder {
         }
         self.base += usize::from(REBASE);
     }
+}
+
+/// Returns a table without places.
+fn empty<const LENGTH: usize>() -> Box<[Place; LENGTH]> {
+    let table = vec![0; LENGTH].into_boxed_slice();
+    table.try_into().expect("it has just this length")
 }
 
 /// Returns how many bytes are the same at both positions, of which four are known to be.
