@@ -111,6 +111,37 @@ fn failed(results: &[FirmwareResult]) -> String {
 ///
 /// `on_result` is called for each as soon as it is there.
 ///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use dib_boot::{Accelerator, Arch, BootTest, DiskImage, Firmware, Machine, Programs, Sign, boot_test};
+///
+/// let programs = Programs::find(Arch::Amd64)?;
+/// let image = DiskImage::open("image.qcow2".into())?;
+/// let scratch = "/tmp".into();
+/// let claims = image.claims(&programs, scratch)?;
+/// let test = BootTest {
+///     image: &image,
+///     name: &image.path,
+///     firmware: &claims.firmware(),
+///     machine: Machine {
+///         firmware: Firmware::Bios,
+///         memory: 1024,
+///         processors: 2,
+///         disk_size: None,
+///         sector_size: claims.sector_size,
+///         ssh_port: None,
+///         accelerator: Accelerator::probe(&programs, scratch),
+///     },
+///     sign: Sign::LoginPrompt,
+///     limit: Duration::from_secs(300),
+///     reports: "image.d/boot-test".into(),
+///     scratch,
+/// };
+/// boot_test(&programs, &test, &mut |result| eprintln!("{}: {:?}", result.firmware, result.failure))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`BootTestError::DoesNotBoot`] when it fails under one; the others when there can be no test.
 pub fn boot_test(

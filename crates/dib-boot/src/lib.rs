@@ -8,7 +8,7 @@
 //! - [`programs`]: QEMU and the firmware on this host; [`accelerator`]: whether KVM really runs a guest.
 //! - [`machine`]: a virtual machine's description and QEMU's arguments; [`running`]: a machine that runs.
 //! - [`console`]: what a machine writes, as lines of text; [`diagnosis`]: what those lines mean.
-//! - [`boot_test`]: boots an image and says whether it comes up; [`junit`]: the same for other programs.
+//! - [`mod@boot_test`]: boots an image and says whether it comes up; [`junit`]: the same for other programs.
 //! - [`script`]: logs in at the console and runs commands.
 
 pub mod accelerator;
