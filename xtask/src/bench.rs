@@ -8,6 +8,7 @@ use crate::task_error::TaskError;
 
 mod bootstrap;
 mod build;
+mod formats;
 mod machine;
 mod performance_page;
 mod place;
@@ -25,6 +26,9 @@ pub(crate) struct Bench {
     /// root-stage: an archive to extract instead of the ones that are made; can be repeated.
     #[arg(long, value_name = "FILE")]
     tarball: Vec<Utf8PathBuf>,
+    /// formats: a tar of the tree to write instead of a debian-minimal that is built.
+    #[arg(long, value_name = "TAR")]
+    tree: Option<Utf8PathBuf>,
     /// Where to work: a directory in memory, so that no disk is measured.
     #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
     directory: Utf8PathBuf,
@@ -38,6 +42,8 @@ enum Subject {
     Bootstrap,
     /// A whole build of a bootable disk: beside diskimage-builder. Needs root.
     Build,
+    /// A tree as images: beside a loop mount, cp and qemu-img. Needs root.
+    Formats,
 }
 
 /// Runs the command.
@@ -46,6 +52,7 @@ pub(crate) fn bench(options: &Bench) -> Result<(), TaskError> {
         Subject::RootStage => root_stage::measure(options),
         Subject::Bootstrap => bootstrap::measure(options),
         Subject::Build => build::measure(options),
+        Subject::Formats => formats::measure(options),
     }
 }
 

@@ -10,8 +10,23 @@ use crate::task_error::TaskError;
 use crate::upstream;
 use crate::workspace::Workspace;
 
-/// Tells the versions of the tools, the machine's size and the day.
+/// Tells the versions of the tools that build, the machine's size and the day.
 pub(super) fn facts(workspace: &Workspace) -> Result<String, TaskError> {
+    let shell = workspace.shell()?;
+    let tools = format!(
+        "mmdebstrap {}, debootstrap {} and diskimage-builder {} (which takes mmdebstrap where that is installed)",
+        version(&shell, "mmdebstrap")?,
+        version(&shell, "debootstrap")?,
+        upstream::VERSION,
+    );
+    Ok(format!(
+        "{}; trees, caches and tars in memory, packages over the network from the host's mirror.",
+        facts_with(workspace, &tools)?
+    ))
+}
+
+/// Tells the machine's size, the day and the tools, whose names and versions are given.
+pub(super) fn facts_with(workspace: &Workspace, tools: &str) -> Result<String, TaskError> {
     let shell = workspace.shell()?;
     let commit = cmd!(shell, "git -c safe.directory=* rev-parse --short HEAD")
         .quiet()
@@ -22,12 +37,7 @@ pub(super) fn facts(workspace: &Workspace) -> Result<String, TaskError> {
     let path = Utf8Path::new("/proc/meminfo");
     let memory = fs::read_to_string(path).map_err(TaskError::file("read", path))?;
     Ok(format!(
-        "Measured on {day} at commit {commit} with mmdebstrap {}, debootstrap {} and diskimage-builder {} (which takes \
-         mmdebstrap where that is installed), on {processors} processors and {} GiB of memory, Linux {kernel}; trees, \
-         caches and tars in memory, packages over the network from the host's mirror.",
-        version(&shell, "mmdebstrap")?,
-        version(&shell, "debootstrap")?,
-        upstream::VERSION,
+        "Measured on {day} at commit {commit} with {tools}, on {processors} processors and {} GiB of memory, Linux {kernel}",
         gibibytes(&memory),
     ))
 }

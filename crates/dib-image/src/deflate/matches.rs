@@ -178,6 +178,7 @@ impl Finder {
 }
 
 /// Returns a table without places.
+#[expect(clippy::unnecessary_box_returns, reason = "a table is too long for the stack")]
 fn empty<const LENGTH: usize>() -> Box<[Place; LENGTH]> {
     let table = vec![0; LENGTH].into_boxed_slice();
     table.try_into().expect("it has just this length")
