@@ -162,17 +162,24 @@ fn place_for_core(table: &PartitionTable, extents: &[Extent]) -> Option<(&'stati
     }
 }
 
+/// More than this is no file of GRUB's: a core image is loaded to where a processor of 16 bits reaches.
+const LARGEST: u64 = 16 << 20;
+
 /// Reads a file of the tree when it is there. No symbolic link is followed, for it would lead out of the tree.
 fn read(tree: &Utf8Path, path: &str) -> io::Result<Option<Vec<u8>>> {
     let mut whole = tree.to_owned();
+    let refuse = |whole: &Utf8Path, what: &str| {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{whole} is {what}"),
+        ))
+    };
+    let mut last = None;
     for name in path.split('/') {
         whole.push(name);
         match fs::symlink_metadata(&whole) {
-            Ok(metadata) if metadata.is_symlink() => {
-                let reason = format!("{whole} is a symbolic link");
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
-            }
-            Ok(_) => {}
+            Ok(metadata) if metadata.is_symlink() => return refuse(&whole, "a symbolic link"),
+            Ok(metadata) => last = Some(metadata),
             Err(error)
                 if matches!(
                     error.kind(),
@@ -184,7 +191,12 @@ fn read(tree: &Utf8Path, path: &str) -> io::Result<Option<Vec<u8>>> {
             Err(error) => return Err(error),
         }
     }
-    fs::read(whole).map(Some)
+    match last {
+        // Reading anything else might never end.
+        Some(metadata) if !metadata.is_file() => refuse(&whole, "not a regular file"),
+        Some(metadata) if metadata.len() > LARGEST => refuse(&whole, "too large for a file of GRUB's"),
+        _ => fs::read(whole).map(Some),
+    }
 }
 
 #[cfg(test)]

@@ -116,7 +116,9 @@ fn need(tree: &Utf8Path, spec: &DiskSpec, file_system: &FileSystem) -> Result<By
     } else {
         tree.join(own)
     };
-    if !directory.is_dir() {
+    // Through a symbolic link of the tree the host's files would be measured; making the disk refuses it.
+    let mut on_the_way = directory.ancestors().take_while(|path| *path != tree);
+    if !directory.is_dir() || on_the_way.any(Utf8Path::is_symlink) {
         return Ok(least);
     }
     let used = used_kib(&directory, &others)?;
@@ -205,6 +207,30 @@ mod tests {
         let smaller = size.bytes() - PARTITIONED_GRANULE.bytes();
         let extents = lay_out(spec.table.as_ref().unwrap(), smaller).unwrap();
         assert!(extents[2].length < need, "{extents:?}");
+    }
+
+    #[test]
+    fn a_mount_point_that_leads_out_of_the_tree_is_not_measured() {
+        let (_guard, path) = tree();
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::create_dir(elsewhere.path().join("efi")).unwrap();
+        fs::write(elsewhere.path().join("efi/large"), vec![7; 20 << 20]).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), path.join("boot")).unwrap();
+        let layout = "
+- local_loop: {name: disk}
+- partitioning:
+    base: disk
+    label: gpt
+    partitions:
+    - {name: ESP, type: EF00, size: 50%, mkfs: {type: vfat, mount: {mount_point: /boot/efi}}}
+    - {name: root, size: 100%, mkfs: {mount: {mount_point: /}}}
+";
+        let spec = spec(
+            &BlockDeviceConfig::parse(layout, "test").unwrap(),
+            ImageSize::Fitting,
+        );
+        let file_system = &spec.file_systems[0];
+        assert_eq!(need(&path, &spec, file_system).unwrap(), ByteSize::from_mib(1));
     }
 
     fn tree() -> (tempfile::TempDir, camino::Utf8PathBuf) {

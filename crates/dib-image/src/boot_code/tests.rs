@@ -143,4 +143,27 @@ fn what_can_not_boot_is_an_error() {
         "failed to copy GRUB's boot code from /boot/grub/i386-pc/boot.img to disk: \
          /boot/grub/i386-pc/boot.img is a symbolic link",
     );
+    fs::remove_file(prepared.tree.join(BOOT)).unwrap();
+    nix::unistd::mkfifo(
+        prepared.tree.join(BOOT).as_std_path(),
+        nix::sys::stat::Mode::S_IRWXU,
+    )
+    .unwrap();
+    check(
+        &prepared,
+        "failed to copy GRUB's boot code from /boot/grub/i386-pc/boot.img to disk: \
+         /boot/grub/i386-pc/boot.img is not a regular file",
+    );
+    let prepared = prepare(MBR, 1300);
+    let core_file = File::options()
+        .write(true)
+        .open(prepared.tree.join(CORE))
+        .unwrap();
+    core_file.set_len(LARGEST + 1).unwrap();
+    check(
+        &prepared,
+        &format!(
+            "failed to copy GRUB's boot code from {core} to disk: {core} is too large for a file of GRUB's"
+        ),
+    );
 }

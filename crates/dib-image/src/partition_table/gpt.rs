@@ -18,6 +18,15 @@ pub(super) fn backup_sectors(sector_size: SectorSize) -> u64 {
     entry_sectors(sector_size) + 1
 }
 
+/// Returns where the room for partitions begins, in bytes: behind the protective record, the header and the entries.
+pub(super) fn first_usable(sector_size: SectorSize) -> u64 {
+    first_usable_sector(sector_size) * sector_size.bytes()
+}
+
+fn first_usable_sector(sector_size: SectorSize) -> u64 {
+    2 + entry_sectors(sector_size)
+}
+
 fn entry_sectors(sector_size: SectorSize) -> u64 {
     ENTRIES * ENTRY_SIZE / sector_size.bytes()
 }
@@ -35,7 +44,7 @@ pub(super) fn sectors(
     let entry_sectors = entry_sectors(table.sector_size);
     let header = Header {
         disk,
-        first_usable: 2 + entry_sectors,
+        first_usable: first_usable_sector(table.sector_size),
         last_usable: last - entry_sectors - 1,
         entries_checksum: crc32fast::hash(&entries),
     };

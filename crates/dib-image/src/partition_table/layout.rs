@@ -61,7 +61,8 @@ pub(crate) fn lay_out(table: &PartitionTable, disk_size: u64) -> Result<Vec<Exte
         }
         TableKind::Gpt => {
             let mut free = disk_size.saturating_sub(GPT_RESERVE);
-            let mut next = table.align;
+            // Upstream leaves the begin to sgdisk, which keeps clear of the table, too.
+            let mut next = super::gpt::first_usable(*sector_size).next_multiple_of(table.align);
             let last =
                 disk_size.saturating_sub(super::gpt::backup_sectors(*sector_size) * sector_size.bytes());
             partitions

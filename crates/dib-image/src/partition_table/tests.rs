@@ -224,6 +224,20 @@ fn a_gpt_is_read_as_it_was_written() {
 }
 
 #[test]
+fn no_partition_lies_on_the_table_of_a_gpt() {
+    for (disk, first) in [("", 20 << 10), (", block_size: 4096", 24 << 10)] {
+        let layout = format!(
+            "[{{local_loop: {{name: d{disk}}}}}, {{partitioning: {{base: d, label: gpt, align: 4KiB, partitions: \
+             [{{name: root, size: 100%, mkfs: {{mount: {{mount_point: /}}}}}}]}}}}]"
+        );
+        let layout = BlockDeviceConfig::parse(&layout, "test").unwrap();
+        let spec = DiskSpec::new(layout, &RootFileSystem::default(), ImageSize::Fitting, Some(7)).unwrap();
+        let extents = lay_out(&spec.table.unwrap(), 8 * MIB).unwrap();
+        assert_eq!(extents[0].start, first);
+    }
+}
+
+#[test]
 fn a_disk_without_room_is_refused() {
     for (label, partitions, size, named) in [
         ("mbr", "{name: a, size: 10MiB, flags: [primary]}", 9, "a"),
