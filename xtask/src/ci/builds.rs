@@ -39,10 +39,15 @@ pub(super) fn build_debian_and_check_as_user(scratch: &ScratchBuild) -> Result<(
 /// Makes a disk of each layout, and of one everything that dib can write, and has others look at them.
 pub(super) fn build_disks_and_check(scratch: &ScratchBuild) -> Result<(), TaskError> {
     needs::meet(&[needs::DISK_CHECKS])?;
-    for (layout, types) in [
-        ("block-device-mbr", "raw"),
-        ("block-device-gpt", "raw"),
-        ("block-device-efi", disk_checks::ALL_TYPES),
+    let none = disk_checks::NO_FILE_SYSTEM;
+    for (layout, types, file_systems) in [
+        ("block-device-mbr", "raw", &["ext4"][..]),
+        ("block-device-gpt", "raw", &[none, "ext4"]),
+        (
+            "block-device-efi",
+            disk_checks::ALL_TYPES,
+            &["vfat", none, "ext4"],
+        ),
     ] {
         scratch_build::empty(&scratch.output())?;
         let arguments = [
@@ -56,7 +61,7 @@ pub(super) fn build_disks_and_check(scratch: &ScratchBuild) -> Result<(), TaskEr
             "debian-minimal",
         ];
         scratch_build::succeed(&mut scratch.dib(&arguments), layout)?;
-        disk_checks::check_disk(&scratch.output())?;
+        disk_checks::check_disk(&scratch.output(), file_systems)?;
         if types == disk_checks::ALL_TYPES {
             disk_checks::check_formats(&scratch.output())?;
         }
