@@ -71,13 +71,19 @@ impl Aside {
             .parent()
             .filter(|parent| *parent != "")
             .unwrap_or(Utf8Path::new("."));
-        let holder = tempfile::Builder::new()
-            .prefix(".dib-mount-points-")
-            .tempdir_in(beside)
-            .map_err(|source| AsideError::Io {
-                path: beside.to_owned(),
-                source,
-            })?;
+        let mut mount_points: Vec<&Utf8Path> = mount_points.into_iter().collect();
+        // Only what is moved must stay on its file system; else the tree's own directory is left alone.
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix(".dib-mount-points-");
+        let holder = if mount_points.is_empty() {
+            builder.tempdir()
+        } else {
+            builder.tempdir_in(beside)
+        };
+        let holder = holder.map_err(|source| AsideError::Io {
+            path: beside.to_owned(),
+            source,
+        })?;
         let path = Utf8Path::from_path(holder.path()).ok_or_else(|| AsideError::Io {
             path: beside.to_owned(),
             source: io::ErrorKind::InvalidFilename.into(),
@@ -90,7 +96,6 @@ impl Aside {
             parts: Vec::new(),
             empty,
         };
-        let mut mount_points: Vec<&Utf8Path> = mount_points.into_iter().collect();
         // The inner ones first.
         mount_points.sort_by(|one, other| other.cmp(one));
         for mount_point in mount_points {
@@ -312,6 +317,15 @@ mod tests {
             1,
             "the holder is gone"
         );
+    }
+
+    #[test]
+    fn nothing_stands_beside_a_tree_of_one_part() {
+        let fixture = fixture();
+        let aside = Aside::put(&fixture.tree, [], None).unwrap();
+        assert!(aside.empty().is_dir());
+        assert_eq!(fs::read_dir(&fixture.scratch).unwrap().count(), 1);
+        aside.put_back().unwrap();
     }
 
     #[test]

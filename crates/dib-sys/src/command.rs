@@ -24,6 +24,7 @@ use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 
+use crate::companion::end_with_this_process;
 use crate::target_path::TargetPath;
 use crate::target_root::{TargetError, TargetRoot, resolve_in_root};
 
@@ -282,7 +283,8 @@ pub fn run_in_target_with(
     attend(child, &program, on_line)
 }
 
-/// Runs a command on the host, with the same care as [`run_in_target`], and as the caller is (groups, umask).
+/// Runs a command on the host, with the same care as [`run_in_target`], and as the caller is (groups, umask). It is killed
+/// when this process is.
 ///
 /// # Errors
 /// As [`run_in_target`].
@@ -293,6 +295,8 @@ pub fn run_on_host(
     let mut process = prepare(&command.argv, &command.environment, &command.stdin)?;
     let program = command.argv[0].clone();
     process.current_dir(&command.working_directory);
+    // In a group of its own it hears no Ctrl-C. This thread waits for it.
+    end_with_this_process(&mut process);
     let child = process.spawn().map_err(|source| {
         // The system says the same of a program and of a directory that is absent.
         if let Err(source) = std::fs::metadata(&command.working_directory) {

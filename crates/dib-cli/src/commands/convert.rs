@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use dib_boot::{DiskFormat, DiskImage};
 use dib_core::{Compression, ImageSpec, ImageType};
-use dib_image::{Checksums, Existing, ImageFormat, Output, WrittenImage, convert_disk, write_images};
+use dib_image::{
+    Checksums, Existing, ImageFormat, Output, WrittenImage, convert_disk, remove_leftovers, write_images,
+};
 
 use crate::arguments::{ConvertArguments, ImageOptions, TreeArguments};
 use crate::environment::Environment;
@@ -30,6 +33,7 @@ pub(super) fn convert(arguments: &ConvertArguments, environment: &Environment) -
         existing: Existing::Overwrite,
     };
     shown(&ImageOptions::default(), environment, |console| {
+        clear(output.path.parent(), console);
         let mut shown = Shown::new(console);
         let image = convert_disk(&input, &output, &mut |event| shown.event(&event))?;
         Ok(vec![image])
@@ -44,7 +48,9 @@ pub(super) fn image(
 ) -> Result<(), CliError> {
     let spec = spec_from(&arguments.image, environment, given)?;
     check_output_place(&spec)?;
+    refuse_what_is_of_builds(&spec)?;
     let tree = environment.absolute(arguments.tree.as_str());
+    std::fs::read_dir(&tree).map_err(|source| refusal(&tree, source))?;
     shown(&arguments.image, environment, |console| {
         write_tree(&tree, &spec, console)
     })
@@ -52,12 +58,34 @@ pub(super) fn image(
 
 fn write_tree(tree: &Utf8Path, spec: &ImageSpec, console: &Console) -> Result<Vec<WrittenImage>, CliError> {
     let (disk, outputs) = (disk::of_tree(spec)?, images::outputs(spec)?);
-    let mut shown = Shown::new(console);
     let scratch = spec.output.directory();
+    clear(Some(scratch), console);
+    let mut shown = Shown::new(console);
     let images = write_images(tree, &[], &disk, &outputs, scratch, &mut |event| {
         shown.event(&event);
     })?;
     Ok(images.publish()?)
+}
+
+/// Refuses what would be passed over, such as a boot test: what is made of a tree has nothing to boot with.
+fn refuse_what_is_of_builds(spec: &ImageSpec) -> Result<(), CliError> {
+    let what = if let Some(element) = spec.elements.first() {
+        format!("no element is built here, and {element:?} is none of a tree")
+    } else if spec.output.boot_test.is_some() {
+        "a tree becomes one file system, which has no boot loader to be tested".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(CliError::new(ErrorKind::Usage, what).hint("dib build makes disks that boot, of elements"))
+}
+
+/// Removes what was left beside an output by those who were killed.
+fn clear(directory: Option<&Utf8Path>, console: &Console) {
+    // What can't be removed stands in nobody's way.
+    let removed = directory.map(remove_leftovers).and_then(Result::ok);
+    for path in removed.unwrap_or_default() {
+        console.say(&format!("removed {path}, which was left unfinished"));
+    }
 }
 
 /// Opens a console for the work, and shows on it what has been written.
@@ -121,28 +149,39 @@ fn format(arguments: &ConvertArguments) -> Result<ImageFormat, CliError> {
     Ok(format)
 }
 
-fn open(path: &Utf8Path) -> Result<File, CliError> {
-    let refuse = |source: io::Error| {
-        let kind = match source.kind() {
-            io::ErrorKind::NotFound => ErrorKind::MissingInput,
-            _ => ErrorKind::InputOutput,
-        };
-        CliError::new(
-            kind,
-            InputError {
-                path: path.to_owned(),
-                source,
-            },
-        )
+fn refusal(path: &Utf8Path, source: io::Error) -> CliError {
+    let kind = match source.kind() {
+        io::ErrorKind::NotFound => ErrorKind::MissingInput,
+        _ => ErrorKind::InputOutput,
     };
+    CliError::new(
+        kind,
+        InputError {
+            path: path.to_owned(),
+            source,
+        },
+    )
+}
+
+fn open(path: &Utf8Path) -> Result<File, CliError> {
+    let refuse = |source| refusal(path, source);
     let file = File::open(path).map_err(refuse)?;
     let metadata = file.metadata().map_err(refuse)?;
-    if metadata.is_file() {
-        Ok(file)
-    } else {
-        Err(refuse(io::Error::new(
+    if !metadata.is_file() {
+        return Err(refuse(io::Error::new(
             io::ErrorKind::InvalidInput,
             "it is not a regular file",
+        )));
+    }
+    // Taken for a raw disk, an image of another format would become the content of a disk.
+    let format = DiskImage::open(path)?.format;
+    if format == DiskFormat::Raw {
+        Ok(file)
+    } else {
+        let message = format!("{path} is not a raw disk, but in QEMU's words {}", format.name());
+        Err(CliError::new(ErrorKind::Usage, message).hint(format!(
+            "qemu-img convert -f {} -O raw makes a raw disk of it",
+            format.name()
         )))
     }
 }
@@ -218,5 +257,51 @@ mod tests {
             error.render()
         );
         assert_eq!(directory.read_dir_utf8().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_image_of_another_format_is_no_raw_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(directory.path()).unwrap();
+        let mut content = vec![0; 4096];
+        content[..4].copy_from_slice(b"QFI\xfb");
+        for (name, expected) in [
+            (
+                "disk.qcow2",
+                "disk.qcow2 is not a raw disk, but in QEMU's words qcow2",
+            ),
+            (
+                "disk.raw",
+                "disk.raw does not hold what its name says: it is a qcow2 image",
+            ),
+        ] {
+            let mut arguments = arguments(None, directory.join("new.vhd").as_str());
+            arguments.input = directory.join(name);
+            std::fs::write(&arguments.input, &content).unwrap();
+            let error = convert(&arguments, &Environment::of(&[])).unwrap_err();
+            assert!(error.render().contains(expected), "{}", error.render());
+            assert!(!arguments.output.exists());
+        }
+    }
+
+    #[test]
+    fn a_tree_is_neither_built_nor_booted() {
+        let check = |change: fn(&mut ImageSpec), expected: Option<&str>| {
+            let mut spec = ImageSpec::of_elements(&[]);
+            change(&mut spec);
+            let error = refuse_what_is_of_builds(&spec).err();
+            let rendered = error.map(|error| error.render()).unwrap_or_default();
+            assert!(rendered.contains(expected.unwrap_or_default()), "{rendered}");
+            assert_eq!(rendered.is_empty(), expected.is_none());
+        };
+        check(|_| {}, None);
+        check(|spec| spec.elements.push("vm".to_owned()), Some("\"vm\""));
+        let boot_test = |spec: &mut ImageSpec| {
+            spec.output.boot_test = Some(dib_core::BootTest {
+                sign: dib_core::BootSign::Login,
+                limit: 1,
+            });
+        };
+        check(boot_test, Some("no boot loader"));
     }
 }
