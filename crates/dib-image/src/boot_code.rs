@@ -11,7 +11,8 @@ use std::os::unix::fs::FileExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::partition_table::{BIOS_BOOT, Extent, PartitionTable};
+use crate::identifier::Uuid;
+use crate::partition_table::{BIOS_BOOT, EFI_SYSTEM, Extent, PartitionTable};
 use crate::{SectorSize, TableKind};
 
 /// Boot code could not be written.
@@ -36,6 +37,12 @@ pub enum BootCodeError {
         /// What it should be.
         expected: &'static str,
     },
+    /// The disk has nothing that any firmware could boot from.
+    #[error(
+        "the image has GRUB for a BIOS, but the disk has neither a BIOS boot partition (type EF02, sectors of 512 bytes) nor an \
+         EFI system partition (type EF00)"
+    )]
+    NoPlace,
     /// The core image is larger than the place for it.
     #[error("GRUB's core image {path} is of {size} bytes, and {place} has room for {room}")]
     TooLarge {
@@ -71,16 +78,14 @@ const SEGMENT: u16 = 0x820;
 /// Writes GRUB's boot code onto a disk, when the tree has it and the disk has a place for it.
 ///
 /// That place is the gap before the first partition of an MBR, and the BIOS boot partition of a GPT. A BIOS boots from no
-/// disk with sectors of 4096 bytes.
+/// disk with sectors of 4096 bytes. A disk without a place must be one for UEFI: else nothing would boot it, and
+/// `grub-install`, in upstream's hands, fails as well.
 pub(crate) fn embed(
     tree: &Utf8Path,
     table: &PartitionTable,
     extents: &[Extent],
     (image, file): (&Utf8Path, &File),
 ) -> Result<(), BootCodeError> {
-    let Some((place, room)) = place_for_core(table, extents) else {
-        return Ok(());
-    };
     let (boot_path, core_path) = (tree.join(BOOT), tree.join(CORE));
     let io = |from: &Utf8Path| {
         let (from, image) = (from.to_owned(), image.to_owned());
@@ -90,6 +95,14 @@ pub(crate) fn embed(
     let core = read(tree, CORE).map_err(io(&core_path))?;
     let (Some(boot), Some(mut core)) = (boot, core) else {
         return Ok(());
+    };
+    let Some((place, room)) = place_for_core(table, extents) else {
+        let is_for_uefi = types(table).any(|kind| kind == Some(EFI_SYSTEM));
+        return if is_for_uefi {
+            Ok(())
+        } else {
+            Err(BootCodeError::NoPlace)
+        };
     };
     let mut boot: [u8; SECTOR] = boot.try_into().map_err(|_| BootCodeError::Strange {
         path: boot_path.clone(),
@@ -151,15 +164,18 @@ fn place_for_core(table: &PartitionTable, extents: &[Extent]) -> Option<(&'stati
             ))
         }
         TableKind::Gpt => {
-            let kinds = table
-                .config
-                .partitions
-                .iter()
-                .map(|partition| partition.kind.gpt());
-            let (_, extent) = kinds.zip(extents).find(|(kind, _)| *kind == Some(BIOS_BOOT))?;
+            let (_, extent) = types(table)
+                .zip(extents)
+                .find(|(kind, _)| *kind == Some(BIOS_BOOT))?;
             Some(("the BIOS boot partition", *extent))
         }
     }
+}
+
+/// Returns the types of a GPT's partitions.
+fn types(table: &PartitionTable) -> impl Iterator<Item = Option<Uuid>> {
+    let partitions = table.config.partitions.iter();
+    partitions.map(|partition| partition.kind.gpt())
 }
 
 /// More than this is no file of GRUB's: a core image is loaded to where a processor of 16 bits reaches.

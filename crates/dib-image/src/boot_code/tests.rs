@@ -88,13 +88,9 @@ fn grub_is_where_a_bios_finds_it() {
 
 #[test]
 fn a_disk_without_a_place_for_it_stays_as_it_is() {
-    let without = GPT.replace("EF02", "8300");
-    let large_sectors = format!("name: x, {GPT}");
-    for (table, has_large_sectors) in [(&without, false), (&large_sectors, true)] {
-        let mut prepared = prepare(table, 1300);
-        if has_large_sectors {
-            prepared.table.sector_size = SectorSize::Bytes4096;
-        }
+    for sector_size in [SectorSize::Bytes512, SectorSize::Bytes4096] {
+        let mut prepared = prepare(&GPT.replace("EF02", "EF00"), 1300);
+        prepared.table.sector_size = sector_size;
         let before = prepared.bytes(0, 4 << 20);
         prepared.embed().unwrap();
         assert!(prepared.bytes(0, 4 << 20) == before);
@@ -129,6 +125,12 @@ fn what_can_not_boot_is_an_error() {
             "GRUB's core image {core} is of 1048577 bytes, and the BIOS boot partition has room for 1048576"
         ),
     );
+    let nowhere = "the image has GRUB for a BIOS, but the disk has neither a BIOS boot partition (type EF02, sectors of 512 \
+                   bytes) nor an EFI system partition (type EF00)";
+    check(&prepare(&GPT.replace("EF02", "8300"), 1300), nowhere);
+    let mut large_sectors = prepare(GPT, 1300);
+    large_sectors.table.sector_size = SectorSize::Bytes4096;
+    check(&large_sectors, nowhere);
     check(&prepare(MBR, 512), &format!("{core} is no core image of GRUB's"));
     let prepared = prepare(MBR, 1300);
     fs::write(prepared.tree.join(BOOT), "short").unwrap();

@@ -36,6 +36,8 @@ const fn guid(number: u128) -> Uuid {
 
 /// Of a BIOS boot partition, which holds GRUB's core image.
 pub(crate) const BIOS_BOOT: Uuid = guid(0x2168_6148_6449_6e6f_744e_6565_6445_4649);
+/// Of what UEFI boots from.
+pub(crate) const EFI_SYSTEM: Uuid = guid(0xc12a_7328_f81f_11d2_ba4b_00a0_c93e_c93b);
 /// Of what holds any file system of Linux.
 const LINUX: Uuid = guid(0x0fc6_3daf_8483_4772_8e79_3d69_d847_7de4);
 
@@ -64,7 +66,7 @@ const CODES: [(&str, Uuid); 24] = [
     ("8e00", guid(0xe6d6_d379_f507_44c2_a23c_238f_2a3d_f928)),
     ("a500", guid(0x516e_7cb4_6ecf_11d6_8ff8_0002_2d09_712b)),
     ("ea00", guid(0xbc13_c2ff_59e6_4262_a352_b275_fd6f_7172)),
-    ("ef00", guid(0xc12a_7328_f81f_11d2_ba4b_00a0_c93e_c93b)),
+    ("ef00", EFI_SYSTEM),
     ("ef01", guid(0x024d_ee41_33e7_11d3_9d69_0008_c781_f39f)),
     ("ef02", BIOS_BOOT),
     ("fd00", guid(0xa19d_880f_05fc_4d3b_a006_743f_0f84_911e)),
