@@ -25,7 +25,10 @@ use crate::{
 pub fn build(registry: &Registry, spec: &ImageSpec, console: &ConsoleOptions) -> Result<(), CliError> {
     let (plan, disk) = disk::plan(registry, spec)?;
     if spec.output.boot_test.is_some() {
-        boot_tests::programs(spec.arch)?;
+        let programs = boot_tests::programs(spec.arch)?;
+        if disk.has_efi_system_partition() {
+            programs.uefi()?;
+        }
     }
     let directory = BuildDirectory::create(&workspace::parent_directory(spec))?;
     let result = in_sandbox(|| match console.open() {

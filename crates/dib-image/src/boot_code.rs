@@ -11,8 +11,7 @@ use std::os::unix::fs::FileExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::identifier::Uuid;
-use crate::partition_table::{BIOS_BOOT, EFI_SYSTEM, Extent, PartitionTable};
+use crate::partition_table::{BIOS_BOOT, Extent, PartitionTable};
 use crate::{SectorSize, TableKind};
 
 /// Boot code could not be written.
@@ -97,7 +96,8 @@ pub(crate) fn embed(
         return Ok(());
     };
     let Some((place, room)) = place_for_core(table, extents) else {
-        let is_for_uefi = types(table).any(|kind| kind == Some(EFI_SYSTEM));
+        let mut partitions = table.config.partitions.iter();
+        let is_for_uefi = partitions.any(|partition| partition.kind.is_efi_system());
         return if is_for_uefi {
             Ok(())
         } else {
@@ -164,18 +164,15 @@ fn place_for_core(table: &PartitionTable, extents: &[Extent]) -> Option<(&'stati
             ))
         }
         TableKind::Gpt => {
-            let (_, extent) = types(table)
-                .zip(extents)
-                .find(|(kind, _)| *kind == Some(BIOS_BOOT))?;
+            let kinds = table
+                .config
+                .partitions
+                .iter()
+                .map(|partition| partition.kind.gpt());
+            let (_, extent) = kinds.zip(extents).find(|(kind, _)| *kind == Some(BIOS_BOOT))?;
             Some(("the BIOS boot partition", *extent))
         }
     }
-}
-
-/// Returns the types of a GPT's partitions.
-fn types(table: &PartitionTable) -> impl Iterator<Item = Option<Uuid>> {
-    let partitions = table.config.partitions.iter();
-    partitions.map(|partition| partition.kind.gpt())
 }
 
 /// More than this is no file of GRUB's: a core image is loaded to where a processor of 16 bits reaches.

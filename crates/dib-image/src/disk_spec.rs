@@ -179,6 +179,13 @@ impl DiskSpec {
         self.table.as_ref().map(PartitionTable::kind)
     }
 
+    /// Returns whether one of the partitions is an EFI system partition by its type.
+    #[must_use]
+    pub fn has_efi_system_partition(&self) -> bool {
+        let mut partitions = self.table.iter().flat_map(|table| &table.config.partitions);
+        partitions.any(|partition| partition.kind.is_efi_system())
+    }
+
     /// Returns the size of the disk's sectors.
     #[must_use]
     pub fn sector_size(&self) -> SectorSize {

@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 pub(crate) use layout::{Extent, lay_out};
-pub(crate) use partition_type::{BIOS_BOOT, EFI_SYSTEM};
+pub(crate) use partition_type::BIOS_BOOT;
 pub use partition_type::{PartitionType, UnknownPartitionType};
 
 use crate::block_device::{SectorSize, TableConfig, TableKind};

@@ -13,6 +13,20 @@ fn spec_of(layout: &str, root: &RootFileSystem, seed: Option<u64>) -> Result<Dis
     DiskSpec::new(layout, root, ImageSize::Fitting, seed)
 }
 
+#[test]
+fn a_disk_for_uefi_is_known_by_its_partitions() {
+    let check = |layout: &str, expected| {
+        let spec = spec_of(layout, &RootFileSystem::default(), None).unwrap();
+        assert_eq!(spec.has_efi_system_partition(), expected, "for {layout}");
+    };
+    let gpt = table("type: vfat");
+    let mbr = gpt.replace("gpt", "mbr");
+    check(&gpt, true);
+    check(&gpt.replace("EF00", "EF02"), false);
+    check(&mbr.replace("EF00", "0xEF"), true);
+    check(&mbr.replace("EF00", "0x83"), false);
+}
+
 fn check_error(layout: &str, expected: &str) {
     let error = spec_of(layout, &RootFileSystem::default(), None).unwrap_err();
     assert_eq!(error.to_string(), format!("test:{expected}"), "for {layout}");

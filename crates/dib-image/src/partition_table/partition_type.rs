@@ -37,7 +37,7 @@ const fn guid(number: u128) -> Uuid {
 /// Of a BIOS boot partition, which holds GRUB's core image.
 pub(crate) const BIOS_BOOT: Uuid = guid(0x2168_6148_6449_6e6f_744e_6565_6445_4649);
 /// Of what UEFI boots from.
-pub(crate) const EFI_SYSTEM: Uuid = guid(0xc12a_7328_f81f_11d2_ba4b_00a0_c93e_c93b);
+const EFI_SYSTEM: Uuid = guid(0xc12a_7328_f81f_11d2_ba4b_00a0_c93e_c93b);
 /// Of what holds any file system of Linux.
 const LINUX: Uuid = guid(0x0fc6_3daf_8483_4772_8e79_3d69_d847_7de4);
 
@@ -99,6 +99,14 @@ impl PartitionType {
         match self {
             Self::Mbr(_) => None,
             Self::Gpt(kind) => Some(kind),
+        }
+    }
+
+    /// Returns whether UEFI boots from a partition of the type.
+    pub(crate) fn is_efi_system(self) -> bool {
+        match self {
+            Self::Mbr(kind) => kind == 0xef,
+            Self::Gpt(kind) => kind == EFI_SYSTEM,
         }
     }
 
