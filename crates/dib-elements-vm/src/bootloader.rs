@@ -129,6 +129,13 @@ pub fn bootloader(ctx: &HookContext<'_>) -> Result<(), HookError> {
         return Err(HookError::other("the image has no grub-mkconfig")
             .hinted("GRUB's packages are not there: is DIB_SKIP_GRUB_PACKAGE_INSTALL set?"));
     }
+    let settings = default_grub::Settings::of(ctx);
+    if let Some(label) = settings.unfit_label() {
+        return Err(HookError::other(format!(
+            "the label {label:?} can't stand on the kernel's command line"
+        ))
+        .hinted("letters, digits and the characters - _ . + : / @ , = % can; --root-label gives it"));
+    }
     ctx.create_directory(GRUB_DIRECTORY)?;
     ctx.create_directory("/etc/default")?;
     let before = if ctx.exists(DEFAULT_GRUB)? {
@@ -136,7 +143,6 @@ pub fn bootloader(ctx: &HookContext<'_>) -> Result<(), HookError> {
     } else {
         String::new()
     };
-    let settings = default_grub::Settings::of(ctx);
     let text = default_grub::with_settings(&before, &settings);
     ctx.write(
         DEFAULT_GRUB,

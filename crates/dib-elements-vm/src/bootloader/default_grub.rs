@@ -41,6 +41,18 @@ impl Settings {
         }
     }
 
+    /// Returns a label that is no single word, neither for the kernel nor for the shell that reads the file.
+    pub(super) fn unfit_label(&self) -> Option<&str> {
+        let is_fit = |character: char| {
+            !character.is_ascii() || character.is_ascii_alphanumeric() || "-_.+:/@,=%".contains(character)
+        };
+        let labels = [&self.root_label, &self.boot_label];
+        let mut unfit = labels
+            .into_iter()
+            .filter(|label| !label.chars().all(is_fit) || label.contains(char::is_whitespace));
+        unfit.next().map(String::as_str)
+    }
+
     /// Returns the kernel's arguments, the consoles first.
     fn arguments(&self) -> String {
         let mut words = Vec::new();
@@ -183,6 +195,23 @@ mod tests {
         GRUB_GFXPAYLOAD_LINUX=auto
         GRUB_SERIAL_COMMAND="serial --speed=115200 --unit=0 --word=8 --parity=no --stop=1"
         "#);
+    }
+
+    #[test]
+    fn a_label_is_one_word() {
+        let check = |root: &str, boot: &str, expected| {
+            let settings = Settings {
+                root_label: root.to_owned(),
+                boot_label: boot.to_owned(),
+                ..settings()
+            };
+            assert_eq!(settings.unfit_label(), expected);
+        };
+        check("cloudimg-rootfs", "", None);
+        check("w\u{fc}rzel_1", "mkfs_boot", None);
+        check("my root", "", Some("my root"));
+        check("root", "a;b", Some("a;b"));
+        check("a\u{a0}b", "", Some("a\u{a0}b"));
     }
 
     #[test]
