@@ -10,6 +10,7 @@ mod kernel;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -67,11 +68,23 @@ pub(crate) fn run(workspace: &Workspace, wanted: &InMachine<'_>) -> Result<u8, T
     fs::create_dir_all(&place).map_err(TaskError::file("create", &place))?;
     let kernel = kernel::fetch(&place)?;
     let init = build_init(workspace)?;
-    let run_directory = place.join(format!("run-{}", std::process::id()));
-    fs::create_dir_all(&run_directory).map_err(TaskError::file("create", &run_directory))?;
+    let run_directory = make_private(&place.join(format!("run-{}", std::process::id())))?;
     let result = run_in(&run_directory, &kernel, &init, wanted);
     fs::remove_dir_all(&run_directory).map_err(TaskError::file("remove", &run_directory))?;
     result
+}
+
+/// Makes a directory that nobody else can enter: the environment, which the job holds, may have secrets. What an earlier run
+/// of the same number has left goes first.
+fn make_private(directory: &Utf8Path) -> Result<Utf8PathBuf, TaskError> {
+    if directory.exists() {
+        fs::remove_dir_all(directory).map_err(TaskError::file("remove", directory))?;
+    }
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(directory)
+        .map_err(TaskError::file("create", directory))?;
+    Ok(directory.to_owned())
 }
 
 fn run_in(
@@ -248,6 +261,26 @@ mod tests {
             "-fsdev local,id=share0,path=/a,,b,security_model=none,multidevs=remap,readonly=on -device \
              virtio-9p-pci,fsdev=share0,mount_tag=share0"
         );
+    }
+
+    #[test]
+    fn a_runs_directory_is_new_and_its_users_own() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let place = tempfile::tempdir().expect("a directory can be made");
+        let directory = Utf8Path::from_path(place.path())
+            .expect("its name is UTF-8")
+            .join("run-1");
+        for _ in 0..2 {
+            make_private(&directory).expect("it can be made");
+            fs::write(directory.join("status"), "0").expect("it can be written");
+        }
+        make_private(&directory).expect("it can be made");
+        assert!(!directory.join("status").exists());
+        let mode = fs::metadata(&directory)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 
     #[test]
