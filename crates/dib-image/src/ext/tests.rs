@@ -255,3 +255,28 @@ fn the_same_tree_gives_the_same_bytes_at_a_fixed_time() {
     };
     assert!(made(1_000_000_000) == made(1_100_000_000), "the images differ");
 }
+
+#[test]
+fn inodes_are_found_wherever_their_descriptors_are() {
+    const TIME: u64 = 1_700_000_000;
+    let fixture = fixture();
+    // mke2fs turns to meta_bg by itself where groups are many.
+    for options in [
+        "-g 1024",
+        "-b 1024 -O meta_bg,^resize_inode",
+        "-b 1024 -O meta_bg,^resize_inode,^sparse_super,^64bit",
+    ] {
+        // Enough groups for a second block of descriptors.
+        let path = image(&fixture, ByteSize::from_mib(600));
+        let layout = layout(&format!("name: mkfs_root, opts: '{options} -J size=4 -N 60000'"));
+        make_as(&layout, &fixture.tree, &[], &path, Some(TIME)).unwrap();
+        run("e2fsck", &["-fn", path.as_str()]);
+        let stat = debugfs(&path, "stat /etc/hostname");
+        for name in ["ctime:", "atime:"] {
+            assert!(
+                field(&stat, name).starts_with(&format!("0x{TIME:x}")),
+                "{options}: {stat}"
+            );
+        }
+    }
+}

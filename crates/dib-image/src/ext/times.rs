@@ -21,6 +21,11 @@ const WIDE_NUMBERS: u32 = 0x80;
 const OWN_SEED: u32 = 0x2000;
 /// The flag of `s_feature_ro_compat` for checksums of inodes and more.
 const CHECKSUMS: u32 = 0x400;
+/// The flag of `s_feature_incompat` for descriptors that stand among the groups which they describe.
+const META_GROUPS: u32 = 0x10;
+/// The flags of `s_feature_ro_compat` and of `s_feature_compat` for fewer copies of the superblock.
+const FEWER_COPIES: u32 = 0x1;
+const TWO_COPIES: u32 = 0x200;
 /// The flag of a group whose inodes have never been written.
 const NO_INODES: u16 = 1;
 /// The length of an inode of old; what is behind it is counted by `i_extra_isize`.
@@ -41,12 +46,40 @@ struct Shape {
     inodes_per_group: u64,
     groups: u64,
     inode: usize,
-    /// Where the groups' descriptors begin, in bytes.
-    descriptors: u64,
+    first_block: u64,
+    blocks_per_group: u64,
+    /// The first block of descriptors that is not behind the superblock, but in the groups that it describes.
+    first_meta_group: u64,
+    copies: Copies,
     descriptor: usize,
     is_wide: bool,
     /// The seed of inodes' checksums, where they have some.
     seed: Option<u32>,
+}
+
+/// Which groups begin with a copy of the superblock.
+enum Copies {
+    All,
+    /// The first two, and those whose numbers are powers of 3, 5 and 7.
+    Sparse,
+    These([u64; 2]),
+}
+
+impl Copies {
+    fn has(&self, group: u64) -> bool {
+        let is_power = |of: u64| {
+            let mut power = of;
+            while power < group {
+                power *= of;
+            }
+            power == group
+        };
+        match self {
+            Self::All => true,
+            Self::Sparse => group <= 1 || [3, 5, 7].into_iter().any(is_power),
+            Self::These(groups) => group == 0 || groups.contains(&group),
+        }
+    }
 }
 
 /// Sets the times of all inodes that are in use to `time`, in seconds since 1970.
@@ -61,8 +94,7 @@ pub(super) fn set_all(room: Room<'_>, time: u64) -> io::Result<()> {
     let high = u32::try_from(time >> 32 & 3).expect("two bits").to_le_bytes();
     for group in 0..shape.groups {
         let mut descriptor = vec![0; shape.descriptor];
-        let at = shape.descriptors + group * u64::try_from(shape.descriptor).expect("64 at most");
-        read(room, &mut descriptor, at)?;
+        read(room, &mut descriptor, shape.place_of_descriptor(group))?;
         if u16_at(&descriptor, 0x12) & NO_INODES != 0 && shape.seed.is_some() {
             continue;
         }
@@ -87,15 +119,16 @@ impl Shape {
             .checked_shl(u32_at(superblock, 0x18))
             .ok_or_else(strange)?;
         let inodes_per_group = u64::from(u32_at(superblock, 0x28));
-        let incompatible = u32_at(superblock, 0x60);
+        let (compatible, incompatible) = (u32_at(superblock, 0x5c), u32_at(superblock, 0x60));
+        let read_only = u32_at(superblock, 0x64);
         let is_wide = incompatible & WIDE_NUMBERS != 0;
-        let has_checksums = u32_at(superblock, 0x64) & CHECKSUMS != 0;
+        let has_checksums = read_only & CHECKSUMS != 0;
         let seed = if incompatible & OWN_SEED != 0 {
             u32_at(superblock, 0x270)
         } else {
             crc32c(!0, &superblock[0x68..0x78])
         };
-        let first_block = u64::from(u32_at(superblock, 0x14));
+        let number = |at| u64::from(u32_at(superblock, at));
         Ok(Self {
             block,
             inodes_per_group,
@@ -103,15 +136,43 @@ impl Shape {
                 .checked_div(inodes_per_group)
                 .ok_or_else(strange)?,
             inode: usize::from(u16_at(superblock, 0x58)),
-            descriptors: (first_block + 1) * block,
+            first_block: number(0x14),
+            blocks_per_group: number(0x20),
+            first_meta_group: if incompatible & META_GROUPS == 0 {
+                u64::MAX
+            } else {
+                number(0x104)
+            },
+            copies: if compatible & TWO_COPIES != 0 {
+                Copies::These([number(0x24c), number(0x250)])
+            } else if read_only & FEWER_COPIES != 0 {
+                Copies::Sparse
+            } else {
+                Copies::All
+            },
             descriptor: if is_wide {
-                usize::from(u16_at(superblock, 0xfe))
+                usize::from(u16_at(superblock, 0xfe)).max(32)
             } else {
                 32
             },
             is_wide,
             seed: has_checksums.then_some(seed),
         })
+    }
+
+    /// Returns where a group's descriptor stands, in bytes.
+    fn place_of_descriptor(&self, group: u64) -> u64 {
+        let length = u64::try_from(self.descriptor).expect("64 at most");
+        let in_block = self.block / length;
+        let number = group / in_block;
+        let block = if number < self.first_meta_group {
+            self.first_block + 1 + number
+        } else {
+            let first = number * in_block;
+            let copy = u64::from(self.copies.has(first));
+            self.first_block + first * self.blocks_per_group + copy
+        };
+        block * self.block + group % in_block * length
     }
 
     fn set_in_table(
