@@ -163,10 +163,20 @@ pub(crate) const VM_BUILD: &[Need] = &[
 ];
 
 /// What the tests and the checks on an image call besides.
-const TESTS: &[Need] = &[Need {
-    program: "qemu-img",
-    package: "qemu-utils",
-}];
+const TESTS: &[Need] = &[
+    Need {
+        program: "qemu-img",
+        package: "qemu-utils",
+    },
+    Need {
+        program: "mksquashfs",
+        package: "squashfs-tools",
+    },
+    Need {
+        program: "zstd",
+        package: "zstd",
+    },
+];
 
 /// What checks disks and formats.
 pub(crate) const DISK_CHECKS: &[Need] = &[

@@ -14,7 +14,7 @@ use block::{BlockWriter, Histogram, Token};
 use matches::{Finder, Match, SHORTEST};
 
 /// Tokens whose frequencies are counted together: the finest that blocks are cut.
-const SEGMENT: usize = 2048;
+const SEGMENT: usize = 4096;
 /// A match of this length is taken without a look at the next byte.
 const TAKEN_AT_ONCE: usize = 32;
 /// Bytes without a match, after which only some of the next are tried: the data is compressed already.
