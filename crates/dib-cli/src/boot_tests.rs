@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_boot::{Accelerator, Arch, BootTest, DiskImage, Firmware, Machine, Programs, Sign, boot_test};
+use dib_boot::{
+    Accelerator, Arch, BootTest, BootTestError, DiskImage, Firmware, Machine, Programs, Sign, boot_test,
+};
 use dib_core::BootSign;
 
 use crate::Console;
@@ -108,6 +110,9 @@ pub(crate) fn run(
     test: &BootTest<'_>,
     say: &mut dyn FnMut(&str),
 ) -> Result<(), CliError> {
+    if test.firmware.is_empty() {
+        return Err(BootTestError::NoClaim(test.name.to_owned()).into());
+    }
     let names: Vec<String> = test.firmware.iter().map(Firmware::to_string).collect();
     let accelerator = match test.machine.accelerator {
         Accelerator::Kvm => "KVM",
