@@ -19,6 +19,11 @@ pub enum UnknownPartitionType {
     /// It is no byte.
     #[error("{0:?} is no type for an mbr, which has one of 01 to ff, such as 83")]
     Mbr(String),
+    /// It is one by which a table is found in a partition's place.
+    #[error(
+        "the type {0:?} is that of a table, not of a partition: what is not primary gets its extended partition by itself"
+    )]
+    Table(String),
     /// It is neither a GUID nor a code of sgdisk's.
     #[error(
         "{text:?} is no type for a gpt: neither a GUID nor one of the codes {}",
@@ -34,6 +39,8 @@ const fn guid(number: u128) -> Uuid {
     Uuid::from_bytes(number.to_be_bytes())
 }
 
+/// The types of an MBR's partitions that are tables: three of extended ones, and the one that says that there is a GPT.
+const TABLES: [&str; 4] = ["5", "f", "85", "ee"];
 /// Of a BIOS boot partition, which holds GRUB's core image.
 pub(crate) const BIOS_BOOT: Uuid = guid(0x2168_6148_6449_6e6f_744e_6565_6445_4649);
 /// Of what UEFI boots from.
@@ -114,6 +121,9 @@ impl PartitionType {
     pub(crate) fn parse(text: &str, table: TableKind) -> Result<Self, UnknownPartitionType> {
         let digits = text.strip_prefix("0x").unwrap_or(text).to_ascii_lowercase();
         match table {
+            TableKind::Mbr if TABLES.contains(&digits.trim_start_matches('0')) => {
+                Err(UnknownPartitionType::Table(text.to_owned()))
+            }
             TableKind::Mbr => u8::from_str_radix(&digits, 16)
                 .ok()
                 .filter(|kind| *kind != 0 && !digits.starts_with('+'))
@@ -168,6 +178,10 @@ mod tests {
     fn other_texts_are_no_types() {
         for text in ["", "0", "00", "EF00", "linux", "+3"] {
             let error = UnknownPartitionType::Mbr(text.to_owned());
+            assert_eq!(PartitionType::parse(text, TableKind::Mbr), Err(error), "{text}");
+        }
+        for text in ["5", "05", "0x0F", "85", "EE"] {
+            let error = UnknownPartitionType::Table(text.to_owned());
             assert_eq!(PartitionType::parse(text, TableKind::Mbr), Err(error), "{text}");
         }
         for text in ["", "83", "linux", "0d1b2c3a"] {
