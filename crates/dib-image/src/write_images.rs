@@ -283,17 +283,20 @@ fn write_outputs(
     files: &[OutputFile],
     report: &mut dyn FnMut(Event),
 ) -> Result<Vec<Sums>, ImageError> {
+    // What takes longest comes first, so that it is not what all wait for in the end.
+    let mut order: Vec<usize> = (0..outputs.len()).collect();
+    order.sort_by_key(|number| !matches!(outputs[*number].format, ImageFormat::SquashFs { .. }));
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let write_some = |events: Sender<Event>| {
         let mut done = Vec::new();
         while !failed.load(Ordering::Relaxed) {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let (Some(output), Some(file)) = (outputs.get(number), files.get(number)) else {
+            let Some(number) = order.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 break;
             };
+            let (output, file) = (&outputs[*number], &files[*number]);
             let result = write_output(sources, disk, output, file, &events);
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
-            done.push((number, result));
+            done.push((*number, result));
         }
         done
     };
