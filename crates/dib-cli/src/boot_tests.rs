@@ -7,6 +7,7 @@ use dib_boot::{
     Accelerator, Arch, BootTest, BootTestError, DiskImage, Firmware, Machine, Programs, Sign, boot_test,
 };
 use dib_core::BootSign;
+use dib_image::DiskSpec;
 
 use crate::Console;
 use crate::error::{CliError, ErrorKind};
@@ -68,7 +69,7 @@ pub(crate) fn programs(arch: dib_core::Arch) -> Result<Programs, CliError> {
 pub(crate) fn of_build(
     wanted: &dib_core::BootTest,
     arch: dib_core::Arch,
-    (image, name): (&DiskImage, &Utf8Path),
+    (image, name, disk): (&DiskImage, &Utf8Path, &DiskSpec),
     (reports, scratch): (&Utf8Path, Utf8PathBuf),
     console: &Console,
 ) -> Result<(), CliError> {
@@ -80,6 +81,21 @@ pub(crate) fn of_build(
         .into_iter()
         .filter(|firmware| programs.has(*firmware))
         .collect();
+    // What the disk was to have, it must claim: a disk that has lost its loader must not pass for what is left of it.
+    for (wanted, lost) in [
+        (disk.has_efi_system_partition(), Firmware::Uefi),
+        (
+            disk.has_bios_boot_partition() && known_to_bios(arch),
+            Firmware::Bios,
+        ),
+    ] {
+        if wanted && !firmware.contains(&lost) {
+            let message =
+                format!("{name} has a partition for booting by {lost} and does not claim to boot so");
+            return Err(CliError::new(ErrorKind::DoesNotBoot, message)
+                .hint("its loader is not there: look at what 50-bootloader of the element bootloader did"));
+        }
+    }
     let test = BootTest {
         image,
         name,
@@ -102,6 +118,11 @@ pub(crate) fn of_build(
         scratch: &scratch,
     };
     run(&programs, &test, &mut |line| console.say(line))
+}
+
+/// Returns whether machines of that architecture have a BIOS.
+fn known_to_bios(arch: dib_core::Arch) -> bool {
+    matches!(arch, dib_core::Arch::Amd64 | dib_core::Arch::I386)
 }
 
 /// Makes a test and says how it goes, line by line.

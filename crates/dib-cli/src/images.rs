@@ -39,13 +39,13 @@ pub(crate) fn write(
     drop(shown);
     // What does not boot gets no name.
     if let Some(test) = &output.boot_test {
-        let disk = images
+        let found = images
             .files()
             .find_map(|(output, path)| Some((disk_image(&output.format, path)?, output.path.as_path())));
-        let (disk, name) = disk.expect("a test is asked for with a disk among the types alone");
+        let (image, name) = found.expect("a test is asked for with a disk among the types alone");
         let reports = boot_tests::reports_of(&output.base);
         let place = (reports.as_path(), directory.scratch());
-        boot_tests::of_build(test, build.plan.spec().arch, (&disk, name), place, console)?;
+        boot_tests::of_build(test, build.plan.spec().arch, (&image, name, disk), place, console)?;
     }
     Ok(images.publish()?)
 }

@@ -186,6 +186,13 @@ impl DiskSpec {
         partitions.any(|partition| partition.kind.is_efi_system())
     }
 
+    /// Returns whether one of the partitions is a BIOS boot partition by its type.
+    #[must_use]
+    pub fn has_bios_boot_partition(&self) -> bool {
+        let mut partitions = self.table.iter().flat_map(|table| &table.config.partitions);
+        partitions.any(|partition| partition.kind.is_bios_boot())
+    }
+
     /// Returns the size of the disk's sectors.
     #[must_use]
     pub fn sector_size(&self) -> SectorSize {

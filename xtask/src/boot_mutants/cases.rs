@@ -89,7 +89,7 @@ pub(super) const CASES: &[Case] = &[
         break_it: |disk| disk.relabel("elsewhere"),
         limit: LIMIT,
         options: &[],
-        points_at: &["LABEL=cloudimg-rootfs does not exist"],
+        points_at: &["the initramfs did not find the root file system"],
     },
     Case {
         name: "another root label on the kernel's command line",
@@ -97,7 +97,7 @@ pub(super) const CASES: &[Case] = &[
         break_it: |disk| disk.edit(GRUB_CFG, "root=LABEL=cloudimg-rootfs", "root=LABEL=elsewhere"),
         limit: LIMIT,
         options: &[],
-        points_at: &["LABEL=elsewhere"],
+        points_at: &["the initramfs did not find the root file system"],
     },
     Case {
         name: "no grub.cfg",
@@ -113,7 +113,11 @@ pub(super) const CASES: &[Case] = &[
         break_it: |disk| disk.write_at(512 * 4, &[0xa5; 512 * 16]),
         limit: "60",
         options: &[],
-        points_at: &["core image"],
+        points_at: &[
+            "GRUB is damaged: look at its core image",
+            "look at the boot code and at GRUB's core image",
+            "look at the boot code, and at GRUB's core image",
+        ],
     },
     Case {
         name: "no boot code",
@@ -137,7 +141,7 @@ pub(super) const CASES: &[Case] = &[
         break_it: |disk| disk.write_at(FIRST_SECTOR, &4096_u32.to_le_bytes()),
         limit: LIMIT,
         options: &[],
-        points_at: &["partition table"],
+        points_at: &["GRUB did not find the root file system"],
     },
     Case {
         name: "no init",
@@ -145,7 +149,7 @@ pub(super) const CASES: &[Case] = &[
         break_it: |disk| disk.remove("/usr/sbin/init"),
         limit: LIMIT,
         options: &[],
-        points_at: &["/sbin/init"],
+        points_at: &["the root file system has no first process that runs"],
     },
     Case {
         name: "a UUID in fstab that no file system has",
@@ -157,7 +161,10 @@ pub(super) const CASES: &[Case] = &[
         },
         limit: LIMIT,
         options: &[],
-        points_at: &["/etc/fstab"],
+        points_at: &[
+            "look at the labels and UUIDs in /etc/fstab",
+            "look at /etc/fstab and at its failed units",
+        ],
     },
     Case {
         name: "an empty EFI system partition",

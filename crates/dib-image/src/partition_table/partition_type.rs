@@ -117,6 +117,11 @@ impl PartitionType {
         }
     }
 
+    /// Returns whether GRUB for a BIOS lives in a partition of the type.
+    pub(crate) fn is_bios_boot(self) -> bool {
+        self == Self::Gpt(BIOS_BOOT)
+    }
+
     /// Reads a type as upstream does: hexadecimal digits for an MBR, a code of sgdisk's or a GUID for a GPT.
     pub(crate) fn parse(text: &str, table: TableKind) -> Result<Self, UnknownPartitionType> {
         let digits = text.strip_prefix("0x").unwrap_or(text).to_ascii_lowercase();
