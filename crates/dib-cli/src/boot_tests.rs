@@ -1,5 +1,8 @@
 //! Boot tests, as `dib boot` and a build make them, and their place for temporary files.
 
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,27 +14,38 @@ use dib_image::DiskSpec;
 
 use crate::Console;
 use crate::error::{CliError, ErrorKind};
+use crate::workspace;
 
 /// The memory of a build's machine in MiB, and its processors.
 const MEMORY: u32 = 1024;
 const PROCESSORS: u32 = 2;
 
 /// A directory for the machines' files, which only this user can enter and which goes away with this.
+///
+/// It is locked for as long as it is used; one that is not was left by a process that was killed, and the next one removes it.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: Utf8PathBuf,
+    _lock: File,
 }
+
+const SCRATCH: &str = "dib_boot.";
 
 impl Scratch {
     /// Makes it in the directory for temporary files.
     pub(crate) fn create(temporary: Option<&str>) -> Result<Self, CliError> {
-        let template = Utf8Path::new(temporary.unwrap_or("/tmp")).join("dib_boot.XXXXXXXX");
+        let parent = Utf8Path::new(temporary.unwrap_or("/tmp"));
+        remove_leftovers(parent);
+        let template = parent.join(format!("{SCRATCH}XXXXXXXX"));
         let path = nix::unistd::mkdtemp(template.as_std_path()).map_err(|error| {
             CliError::new(ErrorKind::CannotCreate, error).hint("TMPDIR names another place")
         })?;
         let path = Utf8PathBuf::from_path_buf(path)
             .map_err(|path| CliError::new(ErrorKind::Internal, format!("{} is not UTF-8", path.display())))?;
-        Ok(Self { path })
+        let lock = workspace::lock(&path)
+            .and_then(|lock| lock.ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .map_err(|error| CliError::new(ErrorKind::CannotCreate, error))?;
+        Ok(Self { path, _lock: lock })
     }
 
     /// Returns its path.
@@ -43,7 +57,23 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What is left is nobody's, and a failure has nobody to be told to.
-        let _ = std::fs::remove_dir_all(&self.path);
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Removes what killed processes of this user have left. What can't be removed must not stop this one.
+fn remove_leftovers(parent: &Utf8Path) {
+    for entry in parent.read_dir_utf8().into_iter().flatten().flatten() {
+        if !entry.file_name().starts_with(SCRATCH) {
+            continue;
+        }
+        let Ok(Some(locked)) = workspace::lock(entry.path()) else {
+            continue;
+        };
+        let user = nix::unistd::geteuid().as_raw();
+        if locked.metadata().is_ok_and(|metadata| metadata.uid() == user) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -74,7 +104,7 @@ pub(crate) fn of_build(
     console: &Console,
 ) -> Result<(), CliError> {
     let programs = programs(arch)?;
-    std::fs::create_dir_all(&scratch).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+    fs::create_dir_all(&scratch).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     let claims = image.claims(&programs, &scratch)?;
     let firmware: Vec<Firmware> = claims
         .firmware()
@@ -157,4 +187,25 @@ pub(crate) fn run(
         ));
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_goes_away_and_what_is_used_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = Utf8Path::from_path(parent.path()).unwrap();
+        let left = parent.join("dib_boot.left");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("overlay.qcow2"), "").unwrap();
+        let used = Scratch::create(Some(parent.as_str())).unwrap();
+        let other = Scratch::create(Some(parent.as_str())).unwrap();
+        assert!(!left.exists());
+        assert!(used.path().exists());
+        let path = other.path().to_owned();
+        drop(other);
+        assert!(!path.exists());
+    }
 }

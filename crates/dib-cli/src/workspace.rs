@@ -174,7 +174,7 @@ pub(crate) fn parent_directory(spec: &ImageSpec) -> Utf8PathBuf {
 }
 
 /// Opens and locks a directory; `None` when another process holds it, or when it is gone or no directory by now.
-fn lock(path: &Utf8Path) -> io::Result<Option<File>> {
+pub(crate) fn lock(path: &Utf8Path) -> io::Result<Option<File>> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
     let file = match File::options().read(true).custom_flags(flags.bits()).open(path) {
         Ok(file) => file,
