@@ -41,6 +41,9 @@ pub(crate) struct Ci {
     only: String,
 }
 
+/// What is built of packages and killed: a disk of several parts.
+const DISK_OF_PACKAGES: &[&str] = &["vm", "block-device-efi", "ubuntu-minimal"];
+
 /// Runs the command; the tests come last, so that what they print is what is seen last.
 pub(crate) fn ci(options: &Ci) -> Result<(), TaskError> {
     let mut groups = needs::of_build(true);
@@ -115,7 +118,7 @@ fn check_builds(
     })?;
     steps.run("killed builds of packages", || {
         let scratch = ScratchBuild::prepare(None, dib, &packages)?;
-        kill_test::kill_builds(&scratch, &["ubuntu-minimal"], options.kill_rounds.div_ceil(5))
+        kill_test::kill_builds(&scratch, DISK_OF_PACKAGES, options.kill_rounds.div_ceil(5))
     })?;
     if !needs::is_root() {
         return Ok(());
@@ -136,7 +139,7 @@ fn check_builds(
     })?;
     steps.run("killed builds of packages, by a user", || {
         let scratch = ScratchBuild::prepare(Some(&user), dib, &packages)?;
-        kill_test::kill_builds(&scratch, &["ubuntu-minimal"], options.kill_rounds.div_ceil(5))
+        kill_test::kill_builds(&scratch, DISK_OF_PACKAGES, options.kill_rounds.div_ceil(5))
     })?;
     steps.run("build of ubuntu, by a user", || {
         let scratch = ScratchBuild::prepare(Some(&user), dib, &images)?;

@@ -209,9 +209,15 @@ fn copy(
     to.open_file(path)?.set_modified(time).map_err(failed)
 }
 
+/// Decompresses a module, which is no larger than there was found to be room for.
 fn decompress(file: File) -> io::Result<Vec<u8>> {
+    let limit = file.metadata()?.len().saturating_mul(GROWTH);
     let mut contents = Vec::new();
-    dib_archive::decoder(BufReader::new(file), Compression::Xz)?.read_to_end(&mut contents)?;
+    let decoder = dib_archive::decoder(BufReader::new(file), Compression::Xz)?;
+    decoder.take(limit + 1).read_to_end(&mut contents)?;
+    if contents.len() as u64 > limit {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     Ok(contents)
 }
 
