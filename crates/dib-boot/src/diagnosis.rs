@@ -65,6 +65,8 @@ pub enum Cause {
     FileSystemNotFound,
     /// The system stopped where a person is to repair it.
     EmergencyMode,
+    /// The machine offers a login, but cloud-init, which was awaited, has not finished.
+    CloudInitNotFinished,
     /// The machine was reset, and would be for ever.
     Reset,
     /// The machine was switched off.
@@ -100,6 +102,7 @@ pub struct Watcher {
     stage: Stage,
     clues: Vec<(Stage, Cause, String)>,
     has_initramfs: bool,
+    offers_login: bool,
     was_switched_off: bool,
 }
 
@@ -112,6 +115,7 @@ impl Watcher {
             stage: Stage::Nothing,
             clues: Vec::new(),
             has_initramfs: false,
+            offers_login: false,
             was_switched_off: false,
         }
     }
@@ -128,6 +132,7 @@ impl Watcher {
             self.stage = self.stage.max(*stage);
         }
         self.has_initramfs |= line.contains("unpack rootfs image as initramfs");
+        self.offers_login |= is_login_prompt(line);
         self.was_switched_off |= line.contains("reboot: Power down");
         if self.shows_awaited(line) {
             return Some(Verdict::Up);
@@ -154,6 +159,7 @@ impl Watcher {
 
     /// Looks at a line that may go on: of such, only prompts say anything.
     pub fn unfinished_line(&mut self, line: &str) -> Option<Verdict> {
+        self.offers_login |= is_login_prompt(line);
         let is_prompt = RULES
             .iter()
             .any(|rule| rule.force == Force::Prompt && rule.signs.iter().all(|sign| line.ends_with(sign)));
@@ -166,7 +172,11 @@ impl Watcher {
     /// Says what is wrong with a machine whose time is over.
     #[must_use]
     pub fn timed_out(&self) -> Failure {
-        self.ended_with(Cause::TimedOut)
+        self.ended_with(if self.offers_login {
+            Cause::CloudInitNotFinished
+        } else {
+            Cause::TimedOut
+        })
     }
 
     /// Says what is wrong with a machine that has ended by itself.
@@ -265,6 +275,10 @@ impl Cause {
             }
             Self::EmergencyMode => {
                 "the system stopped in emergency mode: look at /etc/fstab and at its failed units"
+            }
+            Self::CloudInitNotFinished => {
+                "the time is over, and the machine offers a login, but cloud-init has not finished: look whether it is in \
+                 the image, and at its units"
             }
             Self::Reset => match stage {
                 Stage::Nothing | Stage::Firmware => {

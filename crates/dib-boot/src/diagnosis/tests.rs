@@ -49,6 +49,9 @@ fn the_end_of_cloud_init_is_awaited_beyond_the_prompt() {
     let console = "debian login:\n[   30.1] cloud-init[512]: Cloud-init v. 22.4.2 finished at Tue, 24 Nov 2026. Datasource None.  Up 30 s\n";
     assert_eq!(verdict(Sign::CloudInitFinished, console), Some(Verdict::Up));
     assert_eq!(verdict(Sign::CloudInitFinished, "debian login: "), None);
+    let mut watcher = Watcher::awaiting(Sign::CloudInitFinished);
+    assert_eq!(watcher.unfinished_line("debian login:"), None);
+    assert_eq!(watcher.timed_out().cause, Cause::CloudInitNotFinished);
 }
 
 #[test]
