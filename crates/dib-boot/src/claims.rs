@@ -60,7 +60,8 @@ impl BootClaims {
         {
             let partitions = gpt_types(beginning, sector_size);
             claims.sector_size = if sector_size == 4096 { 4096 } else { 512 };
-            claims.bios = partitions.contains(&BIOS_BOOT_PARTITION);
+            // The BIOS reads sectors of 512 bytes alone, whatever partitions there are.
+            claims.bios = sector_size == 512 && partitions.contains(&BIOS_BOOT_PARTITION);
             claims.uefi = partitions.contains(&EFI_SYSTEM_PARTITION);
         } else {
             claims.bios = first[..BOOT_CODE].iter().any(|byte| *byte != 0);
@@ -160,7 +161,12 @@ mod tests {
                 512,
             ),
             (gpt(512, &[linux]), false, false, 512),
-            (gpt(4096, &[EFI_SYSTEM_PARTITION]), false, true, 4096),
+            (
+                gpt(4096, &[EFI_SYSTEM_PARTITION, BIOS_BOOT_PARTITION]),
+                false,
+                true,
+                4096,
+            ),
             (vec![0; 4096], false, false, 512),
             (vec![0; 100], false, false, 512),
         ] {
