@@ -96,7 +96,7 @@ pub enum DiskError {
 ///
 /// The file gets the size that the disk shall have and stays sparse. While the file systems are made, what belongs to
 /// other file systems than the root's stands beside the tree, in a directory that is gone at the end; the tree then is as it
-/// was. GRUB's boot code is written where the tree has GRUB's images for it (see [`boot_code`](crate::boot_code)).
+/// was. GRUB's boot code is written where the tree has GRUB's images for it (see [`crate::boot_code`]).
 ///
 /// # Errors
 /// When the files don't fit, a program is missing or fails, or a file system can't hold what the tree has for it.
