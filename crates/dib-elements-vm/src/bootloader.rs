@@ -6,12 +6,12 @@
 //! file system, `dib-image` writes: it takes `boot.img` and `core.img` from `/boot/grub/i386-pc`.
 //!
 //! No block device is there to be probed. `grub-probe` is replaced, for the time of `grub-mkconfig`, by a script that knows the
-//! disk to come; see [`probe`].
+//! disk to come; see `probe`.
 //!
 //! In reading order:
-//! - [`default_grub`]: the text of `/etc/default/grub`.
-//! - [`probe`]: the stand-ins for GRUB's programs that look at disks.
-//! - [`platform`]: what firmware there is, and what GRUB needs for it.
+//! - `default_grub`: the text of `/etc/default/grub`.
+//! - `probe`: the stand-ins for GRUB's programs that look at disks.
+//! - `platform`: what firmware there is, and what GRUB needs for it.
 
 mod default_grub;
 mod platform;

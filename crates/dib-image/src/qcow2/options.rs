@@ -110,7 +110,7 @@ impl Default for RefcountBits {
 }
 
 impl Qcow2Options {
-    /// The names of the options that [`Self::set`] knows, as QEMU has them.
+    /// The names of the options that `set` knows, as QEMU has them.
     pub const NAMES: &'static [&'static str] = &[
         "compat",
         "compression_type",
