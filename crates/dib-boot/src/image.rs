@@ -59,6 +59,12 @@ pub enum ImageError {
         /// What it is by its content.
         found: &'static str,
     },
+    /// The image is not whole without another file, which QEMU would read for the machine to see.
+    #[error("{path} is not whole: it says that another file holds a part of it")]
+    NotWhole {
+        /// The file.
+        path: Utf8PathBuf,
+    },
     /// `qemu-img` can't read the image.
     #[error("qemu-img failed to read {path}: {message}")]
     Convert {
@@ -127,6 +133,12 @@ impl DiskImage {
                 });
             }
         };
+        // Whoever made the image chose that file, and the machine would be shown it.
+        if format == DiskFormat::Qcow2 && refers_to_another_file(&beginning) {
+            return Err(ImageError::NotWhole {
+                path: path.to_owned(),
+            });
+        }
         Ok(Self {
             path: path.to_owned(),
             format,
@@ -178,6 +190,19 @@ fn ends_of(path: &Utf8Path) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut end = Vec::new();
     file.take(512).read_to_end(&mut end)?;
     Ok((beginning, end))
+}
+
+/// Returns whether a qcow2 image has a backing file, or a data file of its own.
+///
+/// Source: QEMU's `docs/interop/qcow2.rst`, the header: `backing_file_offset` at 8, `incompatible_features` at 72, of which bit
+/// 2 says that there is a data file.
+fn refers_to_another_file(header: &[u8]) -> bool {
+    let number = |at: usize| {
+        let bytes = header.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u64::from_be_bytes)
+    };
+    let version = header.get(4..8) == Some(&[0, 0, 0, 3]);
+    number(8) != 0 || (version && number(72) & 1 << 2 != 0)
 }
 
 enum Content {
@@ -243,6 +268,12 @@ mod tests {
         check("b", b"", 0, Ok(DiskFormat::Raw));
         check("c.qcow2", b"QFI\xfb", 0, Ok(DiskFormat::Qcow2));
         check("d", b"QFI\xfb", 0, Ok(DiskFormat::Qcow2));
+        check(
+            "backed.qcow2",
+            b"QFI\xfb\0\0\0\x02\0\0\0\0\0\0\x02\0",
+            0,
+            Err("backed.qcow2 is not whole: it says that another file holds a part of it"),
+        );
         check("e.vhd", b"conectix", 0, Ok(DiskFormat::Vhd));
         check("f.vhd", b"conectix", 1536, Ok(DiskFormat::Vhd));
         check("g.vmdk", b"KDMV", 0, Ok(DiskFormat::Vmdk));

@@ -178,7 +178,7 @@ fn write_sparse(
             sum.update(&[number.to_le_bytes().as_slice(), &grain_sum.to_le_bytes()].concat());
             out.write_all_at(&grain, sector * SECTOR)
                 .map_err(VmdkError::Write)?;
-            tables[index(number)] = short(sector);
+            tables[index(number)] = short(sector).map_err(VmdkError::Write)?;
             sector += GRAIN_SECTORS;
         }
         progress(batch.done, batch.total);
@@ -188,7 +188,9 @@ fn write_sparse(
     for copy in copies {
         let first_table = copy + geometry.directory_sectors();
         let directory = (0..geometry.tables).map(|table| short(first_table + table * TABLE_SECTORS));
-        let directory: Vec<u8> = directory.flat_map(u32::to_le_bytes).collect();
+        let directory: io::Result<Vec<u32>> = directory.collect();
+        let directory = directory.map_err(VmdkError::Write)?;
+        let directory: Vec<u8> = directory.into_iter().flat_map(u32::to_le_bytes).collect();
         out.write_all_at(&directory, copy * SECTOR)
             .map_err(VmdkError::Write)?;
         out.write_all_at(&tables, first_table * SECTOR)
@@ -213,9 +215,9 @@ fn index(number: u64) -> usize {
     usize::try_from(number).expect("what is held in memory has indices that fit")
 }
 
-/// Returns a sector as the tables hold it.
-fn short(sector: u64) -> u32 {
-    u32::try_from(sector).unwrap_or(u32::MAX)
+/// Returns a sector as the tables hold it; one that they can't hold is that of a file too large.
+fn short(sector: u64) -> io::Result<u32> {
+    u32::try_from(sector).map_err(|_| io::ErrorKind::FileTooLarge.into())
 }
 
 #[cfg(test)]

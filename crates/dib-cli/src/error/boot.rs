@@ -13,7 +13,17 @@ impl From<MissingProgram> for CliError {
 
 impl From<ImageError> for CliError {
     fn from(error: ImageError) -> Self {
-        Self::new(of_image(&error), error)
+        let hint = match &error {
+            ImageError::NotWhole { path } => Some(format!(
+                "if you trust it, make a whole one: qemu-img convert -O qcow2 {path} whole.qcow2"
+            )),
+            _ => None,
+        };
+        let error = Self::new(of_image(&error), error);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 }
 

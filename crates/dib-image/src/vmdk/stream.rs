@@ -99,7 +99,7 @@ impl Stream<'_> {
             self.close_table()?;
             self.open_table = number / GRAINS_PER_TABLE;
         }
-        self.table[index(number % GRAINS_PER_TABLE)] = short(self.sector);
+        self.table[index(number % GRAINS_PER_TABLE)] = short(self.sector)?;
         let length = u32::try_from(grain.len()).map_err(io::Error::other)?;
         let first_sector = number * GRAIN_SECTORS;
         let marked = [
@@ -116,7 +116,7 @@ impl Stream<'_> {
             return Ok(());
         }
         self.mark(TABLE_SECTORS, Marker::Table)?;
-        self.directory[index(self.open_table)] = short(self.sector);
+        self.directory[index(self.open_table)] = short(self.sector)?;
         let table = self.table.iter().flat_map(|entry| entry.to_le_bytes()).collect();
         self.append(table)?;
         self.table.fill(0);
