@@ -52,6 +52,7 @@ fn the_tree_in_the_archive_is_what_the_hooks_made() {
     ./ 0755 0:0
     ./dev/ 0755 0:0
     ./etc/ 0755 0:0
+    ./etc/fstab 0644 0:0 "LABEL=cloudimg-rootfs / ext4 defaults 0 1\n"
     ./etc/hostname 0644 0:0 "tiny\n"
     ./etc/resolv.conf 0777 0:0 -> /run/systemd/resolve/stub-resolv.conf
     ./etc/tiny-report 0644 0:0 "ARCH=amd64\nIMAGE_NAME=tiny\nIMAGE_ELEMENT=myorg-tiny\nDIB_ROOT_LABEL=cloudimg-rootfs\n"

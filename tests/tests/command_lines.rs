@@ -61,7 +61,7 @@ fn an_unknown_type_fails_before_any_work() {
     let ran = run(world.program("disk-image-create").args(["-t", "qcow3", "ubuntu"]));
     assert_eq!(ran.code, Some(64), "{}{}", ran.stdout, ran.stderr);
     assert!(
-        ran.stderr.contains("qcow3") && ran.stderr.contains("tar, raw, qcow2"),
+        ran.stderr.contains("qcow3") && ran.stderr.contains("raw, raw.zst, qcow2"),
         "{}",
         ran.stderr
     );
@@ -99,26 +99,38 @@ fn elements_and_their_variables_are_shown() {
     let world = World::new();
     let list = succeed(world.program("myorg-dib").arg("elements")).stdout;
     insta::assert_snapshot!(list, @"
-    base                   What every image gets, whatever its distribution
-    debian                 Debian as a cloud image, from its archive: cloud-init, SSH, and the usual tools
-    debian-minimal         A minimal Debian with a kernel, from its archive
-    debootstrap            Makes a root file system of an archive's packages; debian-minimal and ubuntu-minimal say of which
-    dib-init-system        Knows the image's init system
-    dpkg                   Builds on dpkg and apt: quiet, fast, without starting daemons
-    install-types          Lets the user choose where an element's software comes from, by DIB_INSTALLTYPE_<element with _ for ->
-    manifests              Keeps what went into the image, in it and in <image>.d/dib-manifests
-    modprobe               Keeps kernel modules from being loaded
-    myorg-ssh              An SSH server as my organisation wants it
-    myorg-tiny             An operating system of a handful of files, to try builds with
-    openssh-server         Installs OpenSSH's server, starts it at boot, and has it use strong algorithms only
-    package-installs       Installs and removes the packages that elements and the user ask for
-    pkg-map                Maps names of packages to those of the distribution, and keeps the maps in the image
-    runtime-ssh-host-keys  Leaves no SSH host keys in the image; a machine makes its own at its first boot
-    svc-map                Maps names of services to those of the distribution, for scripts in the image
-    sysprep                Leaves in the image what a first boot has to find
-    ubuntu                 Ubuntu, from the root file system of its published cloud images
-    ubuntu-common          What all images of Ubuntu have in common
-    ubuntu-minimal         A minimal Ubuntu with a kernel, from its archive
+    base                    What every image gets, whatever its distribution
+    block-device-efi        A GPT with an EFI system partition, for UEFI and, on amd64, BIOS
+    block-device-gpt        One partition for the system in a GPT, for BIOS
+    block-device-mbr        One partition in an MBR, for BIOS
+    bootloader              GRUB, so that the disk boots
+    cloud-init              Installs cloud-init and starts it at boot
+    cloud-init-datasources  Has cloud-init ask only the sources of DIB_CLOUD_INIT_DATASOURCES
+    cloud-init-nocloud      Has cloud-init ask nobody, but use files of the image, which are empty
+    debian                  Debian as a cloud image, from its archive: cloud-init, SSH, and the usual tools
+    debian-minimal          A minimal Debian with a kernel, from its archive
+    debootstrap             Makes a root file system of an archive's packages; debian-minimal and ubuntu-minimal say of which
+    devuser                 Makes a user for development, with a password, keys and rights as you like
+    dhcp-all-interfaces     Has each network interface with a link ask for its addresses by DHCP
+    dib-init-system         Knows the image's init system
+    dpkg                    Builds on dpkg and apt: quiet, fast, without starting daemons
+    enable-serial-console   Lets people log in at every serial port that there is
+    growroot                Grows the root partition and its file system to the size of the disk, at boot
+    install-types           Lets the user choose where an element's software comes from, by DIB_INSTALLTYPE_<element with _ for ->
+    manifests               Keeps what went into the image, in it and in <image>.d/dib-manifests
+    modprobe                Keeps kernel modules from being loaded
+    myorg-ssh               An SSH server as my organisation wants it
+    myorg-tiny              An operating system of a handful of files, to try builds with
+    openssh-server          Installs OpenSSH's server, starts it at boot, and has it use strong algorithms only
+    package-installs        Installs and removes the packages that elements and the user ask for
+    pkg-map                 Maps names of packages to those of the distribution, and keeps the maps in the image
+    runtime-ssh-host-keys   Leaves no SSH host keys in the image; a machine makes its own at its first boot
+    svc-map                 Maps names of services to those of the distribution, for scripts in the image
+    sysprep                 Leaves in the image what a first boot has to find
+    ubuntu                  Ubuntu, from the root file system of its published cloud images
+    ubuntu-common           What all images of Ubuntu have in common
+    ubuntu-minimal          A minimal Ubuntu with a kernel, from its archive
+    vm                      A partitioned disk with a boot loader, for virtual machines
     ");
     let shown = succeed(world.program("dib").args(["elements", "show", "base"])).stdout;
     assert!(

@@ -60,7 +60,6 @@ fn the_builds_own_manifests_are_added_and_only_root_reads_any() {
         | declare -x DIB_OFFLINE=""
         | declare -x DIB_OPENSSH_SERVER_HARDENING="1"
         | declare -x DIB_RELEASE="noble"
-        | declare -x DIB_ROOT_LABEL="cloudimg-rootfs"
         | declare -x DIB_SKIP_BASE_PACKAGE_INSTALL="0"
     "#);
 }
