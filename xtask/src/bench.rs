@@ -8,6 +8,7 @@ use crate::task_error::TaskError;
 
 mod bootstrap;
 mod build;
+mod contest;
 mod formats;
 mod machine;
 mod performance_page;

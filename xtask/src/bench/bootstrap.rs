@@ -1,21 +1,13 @@
 //! A Debian from its archive: ours beside mmdebstrap, debootstrap and diskimage-builder, with the same packages from the
 //! same mirror, each to a tar, all in memory.
 
-use camino::Utf8PathBuf;
-
-use super::place::{Cost, Place};
+use super::contest::{Contest, SUITE};
+use super::place::Cost;
 use super::{Bench, Times, machine, performance_page};
-use crate::build_image;
-use crate::host_archive::{self, HostArchive};
 use crate::installed_packages::{self, Packages};
-use crate::needs;
 use crate::report::{self, Report};
 use crate::task_error::TaskError;
-use crate::upstream::{self, Upstream};
 use crate::workspace::Workspace;
-
-/// The suite that is built: whatever Debian's current release is.
-const SUITE: &str = "stable";
 
 /// Our time at most with an empty cache, as a part of another's.
 const LIMITS: [(&str, f64); 2] = [(MMDEBSTRAP, 1.0 / 3.0), (UPSTREAM, 1.0 / 4.0)];
@@ -28,19 +20,8 @@ const UPSTREAM: &str = "diskimage-builder";
 
 /// Measures, prints, writes the page and judges.
 pub(super) fn measure(options: &Bench) -> Result<(), TaskError> {
-    if !needs::is_root() {
-        return Err(TaskError::Check(
-            "debootstrap and diskimage-builder work for root alone: run this as root".to_owned(),
-        ));
-    }
-    needs::meet(&[needs::BUILD, needs::BOOTSTRAP])?;
     let workspace = Workspace::load()?;
-    let contest = Contest {
-        archive: host_archive::of_suite(Some(SUITE), None, &[])?,
-        upstream: upstream::install(&workspace)?,
-        dib: build_image::build_dib(&workspace)?,
-        place: Place::make("bootstrap", &options.directory, &workspace.target.join("bench"))?,
-    };
+    let contest = Contest::prepare("bootstrap", options, &workspace)?;
     let result = contest.run(options.rounds.unwrap_or(3), options.rounds.unwrap_or(1))?;
     let text = result.text(&workspace)?;
     print!("{text}");
@@ -50,14 +31,6 @@ pub(super) fn measure(options: &Bench) -> Result<(), TaskError> {
         return Ok(());
     }
     Err(TaskError::Check(faults.join("\n")))
-}
-
-/// The tools and what they work on.
-struct Contest {
-    archive: HostArchive,
-    upstream: Upstream,
-    dib: Utf8PathBuf,
-    place: Place,
 }
 
 impl Contest {

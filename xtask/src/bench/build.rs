@@ -5,40 +5,22 @@
 
 use std::fs;
 
-use camino::Utf8PathBuf;
-
-use super::place::{Cost, Place};
+use super::contest::{Contest, SUITE};
+use super::place::Cost;
 use super::{Bench, Times, machine, performance_page};
-use crate::build_image;
-use crate::host_archive::{self, HostArchive};
-use crate::needs;
 use crate::progress;
 use crate::report::{self, Report};
 use crate::task_error::TaskError;
-use crate::upstream::{self, Upstream};
 use crate::workspace::Workspace;
 
-/// The suite that is built: whatever Debian's current release is.
-const SUITE: &str = "stable";
 /// Our time at most with an empty cache, as a part of diskimage-builder's.
 const LIMIT: f64 = 1.0 / 4.0;
 
 /// Measures, prints, writes the page and judges.
 pub(super) fn measure(options: &Bench) -> Result<(), TaskError> {
-    if !needs::is_root() {
-        return Err(TaskError::Check(
-            "diskimage-builder works for root alone: run this as root".to_owned(),
-        ));
-    }
-    needs::meet(&[needs::BUILD, needs::BOOTSTRAP])?;
     let workspace = Workspace::load()?;
-    let contest = Contest {
-        archive: host_archive::of_suite(Some(SUITE), None, &[])?,
-        upstream: upstream::install(&workspace)?,
-        dib: build_image::build_dib(&workspace)?,
-        place: Place::make("build", &options.directory, &workspace.target.join("bench"))?,
-    };
-    let outcome = contest.run(options.rounds.unwrap_or(3), options.rounds.unwrap_or(1))?;
+    let contest = Contest::prepare("build", options, &workspace)?;
+    let outcome = contest.build_disks(options.rounds.unwrap_or(3), options.rounds.unwrap_or(1))?;
     let text = outcome.text(&workspace)?;
     print!("{text}");
     performance_page::replace(&workspace.root.join("docs/performance.md"), "build", &text)?;
@@ -47,23 +29,16 @@ pub(super) fn measure(options: &Bench) -> Result<(), TaskError> {
         .map_or(Ok(()), |fault| Err(TaskError::Check(fault)))
 }
 
-struct Contest {
-    archive: HostArchive,
-    upstream: Upstream,
-    dib: Utf8PathBuf,
-    place: Place,
-}
-
 impl Contest {
-    fn run(&self, rounds: usize, slow_rounds: usize) -> Result<Outcome, TaskError> {
+    fn build_disks(&self, rounds: usize, slow_rounds: usize) -> Result<Outcome, TaskError> {
         let mut outcome = Outcome::default();
         for round in 0..rounds.max(slow_rounds).max(1) {
             self.place.forget()?;
-            let cold = self.ours("cold")?;
-            outcome.cold.add(cold, self.size()?);
+            let cold = self.our_disk("cold")?;
+            outcome.cold.add(cold, self.size_of_qcow2()?);
             outcome.report = Some(report::of_build(&self.place.output())?);
-            let warm = self.ours("warm")?;
-            outcome.warm.add(warm, self.size()?);
+            let warm = self.our_disk("warm")?;
+            outcome.warm.add(warm, self.size_of_qcow2()?);
             if round < slow_rounds.max(1) {
                 let command = self.upstream.debian_minimal(
                     &self.archive,
@@ -72,13 +47,13 @@ impl Contest {
                     self.place.work(),
                 )?;
                 let cost = self.place.time("diskimage-builder", &command)?;
-                outcome.upstream.add(cost, self.size()?);
+                outcome.upstream.add(cost, self.size_of_qcow2()?);
             }
         }
         Ok(outcome)
     }
 
-    fn ours(&self, name: &str) -> Result<Cost, TaskError> {
+    fn our_disk(&self, name: &str) -> Result<Cost, TaskError> {
         let mut command = self.place.command(self.dib.as_str());
         command.args([
             "build",
@@ -95,7 +70,7 @@ impl Contest {
         self.place.time(&format!("dib-{name}"), &command)
     }
 
-    fn size(&self) -> Result<u64, TaskError> {
+    fn size_of_qcow2(&self) -> Result<u64, TaskError> {
         let path = self.place.output().with_extension("qcow2");
         Ok(fs::metadata(&path)
             .map_err(TaskError::file("look at", &path))?
