@@ -64,6 +64,7 @@ pub fn spec_from(
         trace,
         break_points,
         variables: variables(options, environment, arguments, trace),
+        element_environment: BTreeMap::new(),
     };
     // What is wrong with the formats shows now, and not when the tree is built.
     formats::of_outputs(&spec, 0)?;

@@ -1,10 +1,12 @@
 //! A build under way: what its hooks share.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dib_cache::Cache;
 use dib_sys::{DeviceNode, TargetRoot};
 
+use crate::surroundings::{NoSurroundings, Surroundings};
 use crate::{Journal, Machine, Observer, Plan, Variables};
 
 /// A build under way: its plan, its target and everything that its hooks act through.
@@ -23,6 +25,8 @@ pub struct Build<'b> {
     pub journal: &'b Journal,
     /// Who watches.
     pub observer: &'b dyn Observer,
+    pub(crate) surroundings: &'b dyn Surroundings,
+    phase_variables: Mutex<Arc<Variables>>,
     kept_nodes: Mutex<Vec<DeviceNode>>,
 }
 
@@ -40,14 +44,51 @@ impl<'b> Build<'b> {
     ) -> Self {
         Self {
             plan,
+            phase_variables: Mutex::new(Arc::new(variables.clone())),
             variables,
             target,
             machine,
             cache,
             journal,
             observer,
+            surroundings: &NoSurroundings,
             kept_nodes: Mutex::default(),
         }
+    }
+
+    /// Has somebody prepare each phase for its hooks.
+    #[must_use]
+    pub fn with_surroundings(mut self, surroundings: &'b dyn Surroundings) -> Self {
+        self.surroundings = surroundings;
+        self
+    }
+
+    /// Returns the variables as the hooks of the phase under way see them.
+    #[must_use]
+    pub fn phase_variables(&self) -> Arc<Variables> {
+        Arc::clone(
+            &self
+                .phase_variables
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Lets the hooks of the phase under way see this environment, and nothing else.
+    pub(crate) fn set_phase_environment(&self, environment: &BTreeMap<String, String>) {
+        let variables = Arc::new(self.variables.as_changed_to(environment));
+        *self
+            .phase_variables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = variables;
+    }
+
+    /// Lets the hooks of the phase under way see the build's own variables.
+    pub(crate) fn reset_phase_environment(&self) {
+        *self
+            .phase_variables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(self.variables.clone());
     }
 
     /// Returns the device nodes that belong into the image but not into the tree; those whose directory a hook has

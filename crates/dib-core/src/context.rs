@@ -2,11 +2,14 @@
 
 mod caching;
 mod changing;
+mod on_host;
 mod reading;
 mod whole;
 
+use std::sync::Arc;
+
 use crate::journal::Actor;
-use crate::{Build, Effect, PlannedHook};
+use crate::{Build, Effect, PlannedHook, Variables};
 
 /// A hook's world: what it may read, and every effect it may have.
 ///
@@ -15,6 +18,7 @@ use crate::{Build, Effect, PlannedHook};
 pub struct HookContext<'a> {
     build: &'a Build<'a>,
     actor: Actor,
+    variables: Arc<Variables>,
 }
 
 impl<'a> HookContext<'a> {
@@ -26,7 +30,11 @@ impl<'a> HookContext<'a> {
             hook: hook.name.as_str().to_owned(),
             element: hook.element.clone(),
         };
-        Self { build, actor }
+        Self {
+            build,
+            actor,
+            variables: build.phase_variables(),
+        }
     }
 
     /// Makes the context of a step that the build itself takes between hooks.
@@ -36,6 +44,7 @@ impl<'a> HookContext<'a> {
             actor: Actor::Build {
                 step: step.to_owned(),
             },
+            variables: build.phase_variables(),
         }
     }
 

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use name::{ElementName, InvalidElementName};
 
-use crate::{Arch, Hook, HookFn, HookName, PackageMap, PackageRule, Phase, ServiceMap, Variable};
+use crate::{Arch, Hook, HookBody, HookFn, HookName, PackageMap, PackageRule, Phase, ServiceMap, Variable};
 
 /// An element: plain data and hook functions.
 ///
@@ -171,7 +171,7 @@ impl Element {
             phase,
             name: hook_name(name),
             install_type: None,
-            function,
+            body: HookBody::Function(function),
         });
         self
     }
@@ -186,8 +186,15 @@ impl Element {
             phase: Phase::Install,
             name: hook_name(name),
             install_type: Some(install_type.to_owned()),
-            function,
+            body: HookBody::Function(function),
         });
+        self
+    }
+
+    /// Adds a hook whatever it is made of.
+    #[must_use]
+    pub fn with_hook(mut self, hook: Hook) -> Self {
+        self.hooks.push(hook);
         self
     }
 

@@ -3,11 +3,49 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::{HookContext, HookError, Phase};
 
 /// What a hook does: a plain function, all of whose input and effects go through its context.
 pub type HookFn = fn(&HookContext<'_>) -> Result<(), HookError>;
+
+/// What a hook does where it is more than a function of the program: a script of an element that is a directory.
+pub trait Program: Send + Sync {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When it fails.
+    fn run(&self, ctx: &HookContext<'_>) -> Result<(), HookError>;
+}
+
+/// What a hook does.
+#[derive(Clone)]
+pub enum HookBody {
+    /// A function of the program.
+    Function(HookFn),
+    /// Something that the program knows as data.
+    Program(Arc<dyn Program>),
+}
+
+impl HookBody {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn run(&self, ctx: &HookContext<'_>) -> Result<(), HookError> {
+        match self {
+            Self::Function(function) => function(ctx),
+            Self::Program(program) => program.run(ctx),
+        }
+    }
+
+    /// Returns whether it is a function of the program.
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        matches!(self, Self::Function(_))
+    }
+}
 
 /// A hook as an element declares it.
 #[derive(Clone)]
@@ -19,7 +57,7 @@ pub struct Hook {
     /// The install type that the element must have for the hook to run, or `None` where any will do.
     pub install_type: Option<String>,
     /// What it does.
-    pub function: HookFn,
+    pub body: HookBody,
 }
 
 impl fmt::Debug for Hook {

@@ -122,6 +122,13 @@ pub enum Effect {
         /// How it ended.
         status: String,
     },
+    /// A command ran beside the target.
+    RunOnHost {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// How it ended.
+        status: String,
+    },
     /// Nothing was done, and why.
     Nothing {
         /// The reason.
@@ -184,6 +191,9 @@ impl fmt::Display for Effect {
             }
             Self::Configure { packages } => write!(formatter, "configure {packages} packages"),
             Self::Run { argv, status } => write!(formatter, "run {} ({status})", argv.join(" ")),
+            Self::RunOnHost { argv, status } => {
+                write!(formatter, "run {} beside the target ({status})", argv.join(" "))
+            }
             Self::Nothing { reason } => write!(formatter, "nothing to do: {reason}"),
         }
     }

@@ -33,6 +33,7 @@ pub mod runner;
 pub mod service_map;
 pub mod spec;
 mod staging;
+pub mod surroundings;
 pub mod variables;
 
 pub use dib_archive::ArchiveFormat;
@@ -44,7 +45,7 @@ pub use build::Build;
 pub use context::HookContext;
 pub use element::{BlockDevice, Element, ElementName};
 pub use error::HookError;
-pub use hook::{Hook, HookFn, HookName};
+pub use hook::{Hook, HookBody, HookFn, HookName, Program};
 pub use journal::{Effect, Entry, Journal};
 pub use machine::{Machine, SandboxMachine};
 pub use observer::{HookTiming, Observer, PhaseProfile, Work, WorkUnit};
@@ -62,4 +63,5 @@ pub use spec::{
     Arch, BaseElement, BootSign, BootTest, ChecksumKind, Compression, ExistingOutput, Freshness, ImageSpec,
     ImageType, OutputSpec, Workspace,
 };
+pub use surroundings::Surroundings;
 pub use variables::{Variable, Variables};

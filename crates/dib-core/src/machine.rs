@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use dib_sys::command::{CommandError, CommandOutcome, Stream, TargetCommand};
+use dib_sys::command::{CommandError, CommandOutcome, HostCommand, Stream, TargetCommand};
 use dib_sys::mounts::{self, MountError};
 use dib_sys::{TargetPath, TargetRoot};
 
@@ -46,6 +46,16 @@ pub trait Machine {
         on_line: &mut dyn FnMut(Stream, &str),
     ) -> Result<CommandOutcome, CommandError>;
 
+    /// Runs a command beside the target.
+    ///
+    /// # Errors
+    /// When it can't be started. A command that fails is an outcome.
+    fn run_on_host(
+        &self,
+        command: &HostCommand,
+        on_line: &mut dyn FnMut(Stream, &str),
+    ) -> Result<CommandOutcome, CommandError>;
+
     /// Opens a shell for a person, outside the target, and waits for its end.
     ///
     /// # Errors
@@ -81,6 +91,14 @@ impl Machine for SandboxMachine {
         on_line: &mut dyn FnMut(Stream, &str),
     ) -> Result<CommandOutcome, CommandError> {
         dib_sys::command::run_in_target(target, command, on_line)
+    }
+
+    fn run_on_host(
+        &self,
+        command: &HostCommand,
+        on_line: &mut dyn FnMut(Stream, &str),
+    ) -> Result<CommandOutcome, CommandError> {
+        dib_sys::command::run_on_host(command, on_line)
     }
 
     fn shell(&self, command: &str, environment: &BTreeMap<String, String>) -> std::io::Result<()> {

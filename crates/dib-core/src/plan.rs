@@ -190,8 +190,12 @@ fn planned_variables(
     let mut set_by_build = build_variables(spec, elements);
     set_by_build.extend(of_disk.clone());
     let mut known = spec.variables.clone();
+    known.extend(spec.element_environment.clone());
     known.extend(set_by_build.clone());
     let mut variables = Variables::resolve(&known, declared)?;
+    for (name, value) in &spec.element_environment {
+        variables.set(name, value, Origin::EnvironmentFile);
+    }
     for (name, value) in &set_by_build {
         variables.set(name, value, Origin::Build);
     }

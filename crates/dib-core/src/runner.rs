@@ -71,12 +71,15 @@ impl Build<'_> {
     /// When a hook or a break point's shell fails.
     pub fn run_phase(&self, phase: Phase) -> Result<PhaseProfile, RunError> {
         let _span = tracing::info_span!("phase", %phase).entered();
-        let hooks: Vec<_> = self.plan.hooks_of(phase).collect();
+        let hooks = self.enter(phase).map_err(|source| RunError::Step {
+            step: "prepare the phase",
+            source: Box::new(source),
+        })?;
         self.stop_at(BreakPoint::Before(phase))?;
         self.observer.phase_started(phase, hooks.len());
         let start = Instant::now();
         let mut timings = Vec::with_capacity(hooks.len());
-        for hook in hooks {
+        for hook in &hooks {
             match self.run_planned(hook) {
                 Ok(timing) => timings.push(timing),
                 Err(error) => {
@@ -91,6 +94,11 @@ impl Build<'_> {
         let profile = PhaseProfile::new(phase, start.elapsed(), timings);
         self.observer.phase_finished(&profile);
         self.stop_at(BreakPoint::After(phase))?;
+        self.leave(phase).map_err(|source| RunError::Step {
+            step: "end the phase",
+            source: Box::new(source),
+        })?;
+        self.reset_phase_environment();
         Ok(profile)
     }
 
@@ -115,7 +123,7 @@ impl Build<'_> {
         self.observer.hook_started(hook);
         let start = Instant::now();
         let ctx = HookContext::of_hook(self, hook);
-        (hook.function)(&ctx).map_err(|source| RunError::Hook {
+        hook.body.run(&ctx).map_err(|source| RunError::Hook {
             hook: hook.clone(),
             source: Box::new(source),
         })?;
@@ -134,7 +142,7 @@ impl Build<'_> {
             return Ok(());
         }
         self.observer.stopping_at(point);
-        let environment = self.variables.environment();
+        let environment = self.phase_variables().environment();
         self.machine
             .shell(&break_points.command, &environment)
             .map_err(|source| RunError::Shell { point, source })?;

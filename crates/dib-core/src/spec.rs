@@ -36,6 +36,8 @@ pub struct ImageSpec {
     pub break_points: BreakPoints,
     /// The variables that the user set, by name: the environment and what the arguments add to it.
     pub variables: BTreeMap<String, String>,
+    /// The variables that the elements' files in `environment.d` set, as far as they are known before the build.
+    pub element_environment: BTreeMap<String, String>,
 }
 
 impl ImageSpec {
@@ -55,6 +57,7 @@ impl ImageSpec {
             trace: 0,
             break_points: BreakPoints::default(),
             variables: BTreeMap::new(),
+            element_environment: BTreeMap::new(),
         }
     }
 }

@@ -147,6 +147,8 @@ pub enum Origin {
     User,
     /// The default of an element.
     Default(ElementName),
+    /// A file of an element's `environment.d`.
+    EnvironmentFile,
     /// The build.
     Build,
 }
@@ -207,6 +209,20 @@ impl Variables {
     /// Sets a variable.
     pub fn set(&mut self, name: &str, value: &str, origin: Origin) {
         self.values.insert(name.to_owned(), (value.to_owned(), origin));
+    }
+
+    /// Returns the variables of this environment; those that are as they were keep their origin.
+    #[must_use]
+    pub fn as_changed_to(&self, environment: &BTreeMap<String, String>) -> Self {
+        let mut changed = Self::default();
+        for (name, value) in environment {
+            let origin = match self.values.get(name) {
+                Some((old, origin)) if old == value => origin.clone(),
+                _ => Origin::EnvironmentFile,
+            };
+            changed.set(name, value, origin);
+        }
+        changed
     }
 
     /// Visits all variables by name.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use camino::Utf8Path;
 use dib_core::Machine;
-use dib_sys::command::{CommandError, CommandOutcome, CommandStatus, Stream, TargetCommand};
+use dib_sys::command::{CommandError, CommandOutcome, CommandStatus, HostCommand, Stream, TargetCommand};
 use dib_sys::mounts::MountError;
 use dib_sys::{TargetPath, TargetRoot};
 
@@ -23,6 +23,15 @@ impl RecordingMachine {
 
     pub(crate) fn failing(&mut self, program: &str, status: i32) {
         self.failing.insert(program.to_owned(), status);
+    }
+
+    fn outcome(&self, argv: &[String]) -> CommandOutcome {
+        let program = argv.first();
+        let status = program.and_then(|program| self.failing.get(program));
+        CommandOutcome {
+            status: CommandStatus::Exited(status.copied().unwrap_or(0)),
+            last_lines: Vec::new(),
+        }
     }
 
     fn mounts(&self) -> std::sync::MutexGuard<'_, BTreeSet<TargetPath>> {
@@ -55,16 +64,15 @@ impl Machine for RecordingMachine {
         command: &TargetCommand,
         _on_line: &mut dyn FnMut(Stream, &str),
     ) -> Result<CommandOutcome, CommandError> {
-        let status = command
-            .argv
-            .first()
-            .and_then(|program| self.failing.get(program))
-            .copied()
-            .unwrap_or(0);
-        Ok(CommandOutcome {
-            status: CommandStatus::Exited(status),
-            last_lines: Vec::new(),
-        })
+        Ok(self.outcome(&command.argv))
+    }
+
+    fn run_on_host(
+        &self,
+        command: &HostCommand,
+        _on_line: &mut dyn FnMut(Stream, &str),
+    ) -> Result<CommandOutcome, CommandError> {
+        Ok(self.outcome(&command.argv))
     }
 
     fn shell(&self, _command: &str, _environment: &BTreeMap<String, String>) -> std::io::Result<()> {

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use dib_sys::command::{Stdin, TargetCommand};
 use dib_sys::{FileKind, TargetPath};
 
 use super::HookContext;
 use crate::variables::Origin;
-use crate::{Build, Effect, HookError};
+use crate::{Build, Effect, HookError, Variables};
 
 impl HookContext<'_> {
     /// Writes a file, with exactly these permission bits, replacing what is there; a symbolic link is replaced, not
@@ -176,28 +175,12 @@ impl HookContext<'_> {
     /// When it can't be started or fails.
     pub fn run(&self, argv: &[&str], more: &[(&str, &str)]) -> Result<(), HookError> {
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
-        let mut environment = target_environment(self.build);
+        let mut environment = self.command_environment();
         environment.extend(
             more.iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        let command = TargetCommand {
-            argv: argv.clone(),
-            environment,
-            working_directory: TargetPath::root(),
-            stdin: Stdin::Nothing,
-        };
-        let observer = self.build.observer;
-        let outcome = self
-            .build
-            .machine
-            .run(self.build.target, &command, &mut |_, line| observer.output(line))?;
-        self.record(Effect::Run {
-            argv,
-            status: outcome.status.to_string(),
-        });
-        outcome.require_success(&command)?;
-        Ok(())
+        self.run_with_environment(argv, environment)
     }
 }
 
@@ -224,7 +207,7 @@ fn pointed_to(link: &str, text: &str) -> String {
 }
 
 /// The environment that commands in the target get.
-pub(super) fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> {
+pub(super) fn target_environment(build: &Build<'_>, variables: &Variables) -> BTreeMap<String, String> {
     /// Those that programs other than DIB's know.
     const KNOWN: [&str; 9] = [
         "SOURCE_DATE_EPOCH",
@@ -243,8 +226,7 @@ pub(super) fn target_environment(build: &Build<'_>) -> BTreeMap<String, String> 
             || KNOWN.contains(&name)
             || build.plan.declares(name)
     };
-    let mut environment: BTreeMap<String, String> = build
-        .variables
+    let mut environment: BTreeMap<String, String> = variables
         .iter()
         .filter(|(name, _, origin)| wanted(name, origin))
         .map(|(name, value, _)| (name.to_owned(), value.to_owned()))

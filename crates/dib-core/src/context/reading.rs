@@ -14,7 +14,7 @@ impl HookContext<'_> {
     /// Returns the value of a variable, or `None` when it is unset or empty.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.build.variables.get(name).filter(|value| !value.is_empty())
+        self.variables.get(name).filter(|value| !value.is_empty())
     }
 
     /// Returns the value of a variable that the hook can't do without.
@@ -82,7 +82,7 @@ impl HookContext<'_> {
     /// Returns the variables of DIB as bash would declare them, for the manifest `dib_environment`.
     #[must_use]
     pub fn dib_environment(&self) -> String {
-        self.build.variables.dib_environment()
+        self.variables.dib_environment()
     }
 
     /// Looks at a path, without following a symbolic link there; `None` when nothing is there.

@@ -32,7 +32,7 @@ impl HookContext<'_> {
     /// Returns all variables that commands in the target get, as by [`HookContext::run`].
     #[must_use]
     pub fn command_environment(&self) -> BTreeMap<String, String> {
-        changing::target_environment(self.build)
+        changing::target_environment(self.build, &self.variables)
     }
 
     /// Records that packages were unpacked into the target; `alone` are those that dpkg had to unpack by itself, with the

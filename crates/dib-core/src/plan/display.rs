@@ -94,6 +94,7 @@ impl Plan<'_> {
                 Origin::User if self.declares(name) || name.starts_with("DIB_") => "set by you".to_owned(),
                 Origin::User => continue,
                 Origin::Default(element) => format!("default of {element}"),
+                Origin::EnvironmentFile => "set by environment.d".to_owned(),
                 Origin::Build => "set by the build".to_owned(),
             };
             writeln!(

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{PlanError, PlannedElement};
 use crate::install_type::install_type;
-use crate::{ElementName, HookFn, HookName, Phase, Variables};
+use crate::{ElementName, HookBody, HookName, Phase, Variables};
 
 /// A hook of a build.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub struct PlannedHook {
     /// The element it comes from.
     pub element: ElementName,
     /// What it does.
-    pub function: HookFn,
+    pub body: HookBody,
 }
 
 impl fmt::Debug for PlannedHook {
@@ -42,7 +42,7 @@ pub(super) fn planned(
             phase: hook.phase,
             name: hook.name.clone(),
             element: element.name().clone(),
-            function: hook.function,
+            body: hook.body.clone(),
         })
         .collect();
     hooks.sort_by(|left, right| {

@@ -1,0 +1,60 @@
+//! What a phase's hooks find around them, beyond what the build itself prepares.
+//!
+//! This crate knows no shell. Whoever does, as `dib-script`, sets the scene for scripts here: before the hooks of a phase it
+//! mounts what they look for and works out the variables that they see, and says which hooks there are by then.
+
+use crate::{Build, HookContext, HookError, Phase, PlannedHook};
+
+/// Prepares a phase for its hooks, and clears up after them.
+pub trait Surroundings {
+    /// Prepares a phase and returns the hooks that run in it, in their order; `planned` are those of the plan.
+    ///
+    /// # Errors
+    /// When something can't be prepared. No hook runs then.
+    fn enter(
+        &self,
+        ctx: &HookContext<'_>,
+        phase: Phase,
+        planned: Vec<PlannedHook>,
+    ) -> Result<Vec<PlannedHook>, HookError>;
+
+    /// Clears up after the hooks of a phase, all of which succeeded.
+    ///
+    /// # Errors
+    /// When something can't be cleared up.
+    fn leave(&self, ctx: &HookContext<'_>, phase: Phase) -> Result<(), HookError>;
+}
+
+/// Nothing but what the build itself prepares: enough for hooks that are functions.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSurroundings;
+
+impl Surroundings for NoSurroundings {
+    fn enter(
+        &self,
+        _ctx: &HookContext<'_>,
+        _phase: Phase,
+        planned: Vec<PlannedHook>,
+    ) -> Result<Vec<PlannedHook>, HookError> {
+        Ok(planned)
+    }
+
+    fn leave(&self, _ctx: &HookContext<'_>, _phase: Phase) -> Result<(), HookError> {
+        Ok(())
+    }
+}
+
+impl Build<'_> {
+    /// Prepares a phase and returns the hooks that run in it.
+    pub(crate) fn enter(&self, phase: Phase) -> Result<Vec<PlannedHook>, HookError> {
+        let planned = self.plan.hooks_of(phase).cloned().collect();
+        let ctx = HookContext::of_step(self, "prepare the phase");
+        self.surroundings.enter(&ctx, phase, planned)
+    }
+
+    /// Clears up after a phase.
+    pub(crate) fn leave(&self, phase: Phase) -> Result<(), HookError> {
+        let ctx = HookContext::of_step(self, "end the phase");
+        self.surroundings.leave(&ctx, phase)
+    }
+}
