@@ -36,6 +36,7 @@ pub struct Element {
     service_map: Option<ServiceMap>,
     variables: Vec<Variable>,
     hooks: Vec<Hook>,
+    programs: Vec<(String, String)>,
     block_devices: Vec<BlockDevice>,
     stands_in_for: Vec<StandIn>,
     refused_archs: Vec<(Arch, String)>,
@@ -76,6 +77,7 @@ impl Element {
             service_map: None,
             variables: Vec::new(),
             hooks: Vec::new(),
+            programs: Vec::new(),
             block_devices: Vec::new(),
             stands_in_for: Vec::new(),
             refused_archs: Vec::new(),
@@ -198,6 +200,14 @@ impl Element {
         self
     }
 
+    /// Adds a program, a script that scripts of other elements call: it stands in `$TMP_HOOKS_PATH/bin`, and the element
+    /// `install-bin` installs it in the target. A directory has its programs in `bin/`.
+    #[must_use]
+    pub fn program(mut self, name: &str, script: &str) -> Self {
+        self.programs.push((name.to_owned(), script.to_owned()));
+        self
+    }
+
     /// Says how the disk is laid out, by a document of upstream's block-device configuration. Where several elements of a
     /// build do, the first by name is heard.
     #[must_use]
@@ -313,6 +323,12 @@ impl Element {
     #[must_use]
     pub fn hooks(&self) -> &[Hook] {
         &self.hooks
+    }
+
+    /// Returns its programs, which are scripts, with their names.
+    #[must_use]
+    pub fn programs(&self) -> &[(String, String)] {
+        &self.programs
     }
 
     /// Returns how it wants the disk of that architecture laid out, where it says so.
