@@ -8,7 +8,7 @@ use crate::{Element, ElementName};
 /// The elements that a binary knows, by name.
 ///
 /// Elements come by explicit registration: a crate offers `fn register(&mut Registry)` and the binary calls it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Registry {
     elements: BTreeMap<ElementName, Element>,
     /// The names of elements that stand in another's place.

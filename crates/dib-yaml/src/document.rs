@@ -3,6 +3,8 @@
 //! Scalars stay text, since all that is declared in such files is text but for a few switches, for which
 //! [`Node::switch`] knows YAML 1.1's words as upstream's YAML library does.
 
+mod merge_key;
+
 use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
@@ -178,6 +180,9 @@ fn pairs(nodes: Vec<Node>) -> Result<Vec<(Node, Node)>, Misplaced> {
             return Err(key.fault(Fault::GivenTwice(text.clone())));
         }
         pairs.push((key, value));
+    }
+    if pairs.iter().any(|(key, _)| merge_key::is_it(key)) {
+        return merge_key::merge(pairs, given);
     }
     Ok(pairs)
 }
