@@ -60,8 +60,8 @@ pub use registry::{DuplicateElement, Registry};
 pub use runner::RunError;
 pub use service_map::ServiceMap;
 pub use spec::{
-    Arch, BaseElement, BootSign, BootTest, ChecksumKind, Compression, ExistingOutput, Freshness, ImageSpec,
-    ImageType, OutputSpec, Workspace,
+    Arch, BaseElement, BootSign, BootTest, ChecksumKind, Compression, DiskImages, ExistingOutput, Freshness,
+    ImageSpec, ImageType, LoopDevice, OutputSpec, Workspace,
 };
 pub use surroundings::Surroundings;
 pub use variables::{Variable, Variables};

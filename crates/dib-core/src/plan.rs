@@ -19,7 +19,10 @@ pub use hooks::PlannedHook;
 pub use packages::{PackageAction, PlannedPackage};
 
 use crate::variables::Origin;
-use crate::{BaseElement, ElementName, ImageSpec, Phase, Registry, Variables};
+use crate::{BaseElement, DiskImages, ElementName, ImageSpec, Phase, Registry, Variables};
+
+/// The element of a build that leaves no image of a disk.
+const NO_FINAL_IMAGE: &str = "no-final-image";
 
 /// Everything a build will do.
 #[derive(Debug, Clone)]
@@ -76,15 +79,27 @@ impl<'r> Plan<'r> {
     pub fn resolve(registry: &'r Registry, spec: &ImageSpec) -> Result<Self, PlanError> {
         let elements = planned_elements(registry, spec)?;
         let variables = planned_variables(&elements, spec, &BTreeMap::new())?;
+        let spec = without_images_that_elements_forgo(spec, &elements);
         Ok(Self {
             hooks: hooks::planned(&elements, &variables)?,
-            packages: packages::planned(&elements, spec, &variables)?,
+            packages: packages::planned(&elements, &spec, &variables)?,
             services: packages::services(&elements, &variables)?,
             elements,
             variables,
             disk: PlannedDisk::default(),
-            spec: spec.clone(),
+            spec,
         })
+    }
+
+    /// Works out which elements a build has, by name, and nothing else of it.
+    ///
+    /// # Errors
+    /// When an element is missing or provided twice, or when not exactly one provides the operating system.
+    pub fn elements_of(
+        registry: &'r Registry,
+        spec: &ImageSpec,
+    ) -> Result<Vec<PlannedElement<'r>>, PlanError> {
+        planned_elements(registry, spec)
     }
 
     /// Returns the elements, by name.
@@ -144,6 +159,23 @@ impl<'r> Plan<'r> {
     pub fn spec(&self) -> &ImageSpec {
         &self.spec
     }
+}
+
+/// Leaves out the images of the disk where there shall be none: the element `no-final-image` says so as well.
+///
+/// Source: the README of diskimage-builder's element `no-final-image`; its archives of the tree are written still.
+fn without_images_that_elements_forgo(spec: &ImageSpec, elements: &[PlannedElement<'_>]) -> ImageSpec {
+    let mut spec = spec.clone();
+    let forgone = elements
+        .iter()
+        .any(|planned| planned.element.name().as_str() == NO_FINAL_IMAGE);
+    if forgone {
+        spec.output.disk_images = DiskImages::Omitted;
+    }
+    if spec.output.disk_images == DiskImages::Omitted {
+        spec.output.types.retain(|image_type| !image_type.is_disk());
+    }
+    spec
 }
 
 fn planned_elements<'r>(

@@ -30,6 +30,8 @@ pub struct ImageSpec {
     pub freshness: Freshness,
     /// Where the tree stands while it is built.
     pub workspace: Workspace,
+    /// Whether scripts get the disk at a loop device.
+    pub loop_device: LoopDevice,
     /// How much is traced: 0 nothing, 1 the journal, 2 and above more.
     pub trace: u8,
     /// Where the build stops for a shell.
@@ -54,6 +56,7 @@ impl ImageSpec {
             image_cache: "cache".into(),
             freshness: Freshness::Checked,
             workspace: Workspace::Disk,
+            loop_device: LoopDevice::Unused,
             trace: 0,
             break_points: BreakPoints::default(),
             variables: BTreeMap::new(),
@@ -92,13 +95,24 @@ pub enum Workspace {
     Disk,
 }
 
+/// Whether scripts get the disk at a loop device while the image is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoopDevice {
+    /// They don't: images are written without one.
+    Unused,
+    /// They do, for elements that insist on a block device (`--loop`); root alone can make one.
+    Attached,
+}
+
 /// The outputs of a build.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputSpec {
     /// The path without an extension.
     pub base: Utf8PathBuf,
-    /// The types, each a file of its own.
+    /// The types, each a file of its own; none where a build leaves no image.
     pub types: Vec<ImageType>,
+    /// Whether the disk becomes an image.
+    pub disk_images: DiskImages,
     /// Whether qcow2 clusters are compressed.
     pub compression: Compression,
     /// Options of the outputs' formats, as `qemu-img` has them: `name=value`, separated by commas.
@@ -168,6 +182,7 @@ impl Default for OutputSpec {
         Self {
             base: "image".into(),
             types: vec![ImageType::Qcow2],
+            disk_images: DiskImages::Written,
             compression: Compression::Compressed,
             format_options: String::new(),
             docker_target: None,
@@ -183,6 +198,15 @@ impl Default for OutputSpec {
             boot_test: None,
         }
     }
+}
+
+/// Whether the disk becomes an image, as it usually does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskImages {
+    /// It becomes one of each type of a disk that is asked for.
+    Written,
+    /// It becomes none: `ramdisk-image-create` leaves a kernel and a ramdisk.
+    Omitted,
 }
 
 /// Whether qcow2 clusters are compressed.
@@ -293,6 +317,17 @@ named! {
         Riscv64 = "riscv64",
         /// IBM Z.
         S390x = "s390x",
+    }
+}
+
+impl ImageType {
+    /// Returns whether an image of this type is a disk, and no mere tree.
+    #[must_use]
+    pub fn is_disk(self) -> bool {
+        match self {
+            Self::Tar | Self::Tgz | Self::SquashFs | Self::Docker | Self::Oci => false,
+            Self::Raw | Self::RawZst | Self::Qcow2 | Self::Vhd | Self::Vmdk => true,
+        }
     }
 }
 

@@ -118,6 +118,9 @@ impl Plan<'_> {
         for image_type in &output.types {
             writeln!(formatter, "  {}", output.path(*image_type))?;
         }
+        if output.types.is_empty() {
+            writeln!(formatter, "  no image, but what hooks leave")?;
+        }
         Ok(())
     }
 }

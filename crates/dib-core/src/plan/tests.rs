@@ -2,7 +2,7 @@ mod disk;
 mod packages;
 
 use super::*;
-use crate::{Element, HookContext, HookError};
+use crate::{Element, HookContext, HookError, ImageType};
 
 #[expect(clippy::unnecessary_wraps, reason = "a hook's signature")]
 fn nothing(_ctx: &HookContext<'_>) -> Result<(), HookError> {
@@ -285,4 +285,24 @@ fn an_unusable_element_is_an_error_where_it_is_used() {
     let error = Plan::resolve(&registry, &ImageSpec::of_elements(&["mine", "tiny"])).unwrap_err();
     assert_eq!(error.to_string(), "the element mine can't be used: it is broken");
     assert!(error.hint().unwrap().contains("the built-in mine"));
+}
+
+#[test]
+fn an_element_forgoes_images_of_the_disk_and_leaves_those_of_the_tree() {
+    let registry = registry([
+        Element::new("base"),
+        system("ubuntu"),
+        Element::new("no-final-image"),
+        Element::new("ramdisk").depends_on(&["no-final-image"]),
+    ]);
+    let check = |asked: &[&str], types: &[ImageType], expected: &[ImageType]| {
+        let mut spec = ImageSpec::of_elements(asked);
+        spec.output.types = types.to_vec();
+        let plan = Plan::resolve(&registry, &spec).unwrap();
+        assert_eq!(plan.spec().output.types, expected);
+    };
+    let types = [ImageType::Qcow2, ImageType::Tar, ImageType::Raw];
+    check(&["ubuntu"], &types, &types);
+    check(&["ubuntu", "ramdisk"], &types, &[ImageType::Tar]);
+    check(&["ubuntu", "no-final-image"], &[ImageType::Qcow2], &[]);
 }
