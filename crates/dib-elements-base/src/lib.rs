@@ -6,6 +6,7 @@
 //! In reading order, one file for each element or hook:
 //! - [`base`]: what every image gets; its hooks are [`ccache`], [`base_dib_run_parts`] and [`cloud_init`].
 //! - [`dib_init_system`], [`install_types`], [`pkg_map`], [`svc_map`]: what other elements build on.
+//! - [`install_bin`], [`install_static`]: what elements that are directories bring along.
 //! - [`manifests`], [`sysprep`]: what stays of a build, and what does not.
 //! - [`modprobe`]: kernel modules.
 //! - [`runtime_ssh_host_keys`], [`openssh_server`] with [`harden_sshd_config`]: SSH.
@@ -16,6 +17,8 @@ pub mod ccache;
 pub mod cloud_init;
 pub mod dib_init_system;
 pub mod harden_sshd_config;
+pub mod install_bin;
+pub mod install_static;
 pub mod install_types;
 pub mod manifests;
 pub mod modprobe;
@@ -35,6 +38,8 @@ pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
     [
         base::element(),
         dib_init_system::element(),
+        install_bin::element(),
+        install_static::element(),
         install_types::element(),
         manifests::element(),
         modprobe::element(),

@@ -4,11 +4,15 @@ use dib_core::{Element, HookContext, HookError, Phase};
 
 const DIRECTORY: &str = "/usr/share/pkg-map";
 
+/// The program `pkg-map`, which reads these maps.
+const PROGRAM: &str = include_str!("pkg_map/pkg-map.sh");
+
 /// Returns the element `pkg-map`.
 #[must_use]
 pub fn element() -> Element {
     Element::new("pkg-map")
         .about("Maps names of packages to those of the distribution, and keeps the maps in the image")
+        .program("pkg-map", PROGRAM)
         .hook(Phase::ExtraData, "10-create-pkg-map-dir", create_pkg_map_dir)
 }
 

@@ -6,6 +6,9 @@ use dib_core::{Element, HookContext, HookError, Phase};
 
 const DIRECTORY: &str = "/usr/share/svc-map";
 
+/// The program `svc-map`, which looks services up there.
+const PROGRAM: &str = include_str!("svc_map/svc-map.sh");
+
 /// Words that YAML takes for something other than text.
 const OTHER_THAN_TEXT: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
@@ -14,6 +17,8 @@ const OTHER_THAN_TEXT: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", 
 pub fn element() -> Element {
     Element::new("svc-map")
         .about("Maps names of services to those of the distribution, for scripts in the image")
+        .depends_on(&["install-bin"])
+        .program("svc-map", PROGRAM)
         .hook(Phase::ExtraData, "10-merge-svc-map-files", merge_svc_map_files)
 }
 

@@ -6,6 +6,9 @@ use dib_core::{Freshness, HookContext, HookError};
 
 use crate::shared_apt_cache::ARCHIVES;
 
+/// The program `install-packages`, by which scripts do the same.
+pub const INSTALL_PACKAGES: &str = include_str!("apt_get/install-packages.sh");
+
 /// Has apt-get install, upgrade or remove packages, when it is our turn on the cache that builds share.
 ///
 /// It asks nothing and keeps configuration files that somebody changed.

@@ -45,7 +45,8 @@ pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
 pub fn element() -> Element {
     Element::new("dpkg")
         .about("Builds on dpkg and apt: quiet, fast, without starting daemons")
-        .depends_on(&["manifests", "package-installs"])
+        .depends_on(&["install-bin", "manifests", "package-installs"])
+        .program("install-packages", apt_get::INSTALL_PACKAGES)
         .variable(Variable::new(
             "DISTRO_NAME",
             "the distribution's name, by which package caches are told apart",

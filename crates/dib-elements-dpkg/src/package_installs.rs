@@ -14,7 +14,7 @@ use crate::present_packages::PresentPackages;
 pub fn element() -> Element {
     Element::new("package-installs")
         .about("Installs and removes the packages that elements and the user ask for")
-        .depends_on(&["pkg-map"])
+        .depends_on(&["install-bin", "pkg-map"])
         .provides(&["package-installer"])
         .hook(Phase::PreInstall, "10-package-installs", pre_install_installs)
         .hook(Phase::PreInstall, "99-package-uninstalls", pre_install_uninstalls)

@@ -4,9 +4,11 @@
 mod base;
 mod dib_init_system;
 mod dib_run_parts;
+mod from_directories;
 mod manifests;
 mod maps;
 mod modprobe;
 mod packages;
+mod programs;
 mod ssh;
 mod sysprep;

@@ -6,6 +6,7 @@ mod apt_lists;
 mod block_apt_translations;
 mod block_daemons;
 mod build_with_http_cache;
+mod install_packages;
 mod package_installs;
 mod shared_apt_cache;
 mod trim_dpkg;
