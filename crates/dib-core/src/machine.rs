@@ -17,6 +17,23 @@ pub trait Machine {
     /// When the kernel refuses.
     fn bind(&self, source: &Utf8Path, target: &TargetRoot, at: &TargetPath) -> Result<(), MountError>;
 
+    /// Binds a directory of the host on a directory of the target so that nothing in it can be written.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn bind_read_only(
+        &self,
+        source: &Utf8Path,
+        target: &TargetRoot,
+        at: &TargetPath,
+    ) -> Result<(), MountError>;
+
+    /// Removes what is mounted at that path of the target.
+    ///
+    /// # Errors
+    /// When nothing is, or the kernel refuses.
+    fn unmount(&self, target: &TargetRoot, at: &TargetPath) -> Result<(), MountError>;
+
     /// Returns whether something is mounted at that path of the target.
     ///
     /// # Errors
@@ -70,6 +87,19 @@ pub struct SandboxMachine;
 impl Machine for SandboxMachine {
     fn bind(&self, source: &Utf8Path, target: &TargetRoot, at: &TargetPath) -> Result<(), MountError> {
         mounts::bind(source, target, at)
+    }
+
+    fn bind_read_only(
+        &self,
+        source: &Utf8Path,
+        target: &TargetRoot,
+        at: &TargetPath,
+    ) -> Result<(), MountError> {
+        mounts::bind_read_only_recursive(source, target, at)
+    }
+
+    fn unmount(&self, target: &TargetRoot, at: &TargetPath) -> Result<(), MountError> {
+        mounts::unmount(target, at)
     }
 
     fn is_mount_point(&self, target: &TargetRoot, at: &TargetPath) -> Result<bool, MountError> {

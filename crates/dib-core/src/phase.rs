@@ -46,6 +46,15 @@ impl Phase {
         Self::Cleanup,
     ];
 
+    /// Returns whether scripts of the phase run with the target as their root directory, and not beside it.
+    #[must_use]
+    pub fn runs_in_target(self) -> bool {
+        matches!(
+            self,
+            Self::PreInstall | Self::Install | Self::PostInstall | Self::Finalise
+        )
+    }
+
     /// Returns the phase's name, as in the directory `root.d`.
     #[must_use]
     pub fn name(self) -> &'static str {

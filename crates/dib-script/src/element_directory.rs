@@ -4,15 +4,15 @@ use std::fs;
 use std::io;
 
 use camino::Utf8Path;
-use dib_core::{Arch, Element, ElementName, Phase};
+use dib_core::{Arch, Element, ElementName};
 
 use crate::error::{ElementError, Misplaced};
-use crate::{maps, package_installs, readme};
+use crate::{hooks, maps, package_installs, readme};
 use dib_yaml::{Node, Place};
 
 /// Reads what the directory of an element declares.
 ///
-/// Its name is the directory's. It is [unusable](Element::unusable) when it holds what only hooks do something with.
+/// Its name is the directory's, and its hooks are the scripts in the directories of the phases.
 ///
 /// # Errors
 /// When the directory's name is no element's, or when a file in it can't be read or says what makes no sense.
@@ -46,15 +46,10 @@ pub fn load_element(directory: &Utf8Path) -> Result<Element, ElementError> {
             None => element.block_device(&config),
         };
     }
-    let unread = what_only_hooks_use(directory)?;
-    if unread.is_empty() {
-        return Ok(element);
+    for hook in hooks::hooks_of(directory)? {
+        element = element.with_hook(hook);
     }
-    let reason = format!(
-        "{directory} has {}, and scripts are not run yet",
-        unread.join(", ")
-    );
-    Ok(element.unusable(&reason))
+    Ok(element)
 }
 
 /// Reads a file, if it is there. What is not UTF-8 in it is replaced.
@@ -114,7 +109,7 @@ fn as_texts(names: &[ElementName]) -> Vec<&str> {
 /// Lists the files that lay out a disk, each with the architecture that it is for.
 fn layouts(directory: &Utf8Path) -> Result<Vec<(String, Option<Arch>)>, ElementError> {
     let mut layouts = Vec::new();
-    for name in file_names(directory)? {
+    for name in hooks::names(directory)? {
         let of = name
             .strip_prefix("block-device-")
             .and_then(|rest| rest.strip_suffix(".yaml"));
@@ -127,31 +122,6 @@ fn layouts(directory: &Utf8Path) -> Result<Vec<(String, Option<Arch>)>, ElementE
         }
     }
     Ok(layouts)
-}
-
-/// Lists the names in the directory, sorted. What is no UTF-8 is nothing that anybody looks for.
-fn file_names(directory: &Utf8Path) -> Result<Vec<String>, ElementError> {
-    let entries = directory.read_dir_utf8().map_err(|source| ElementError::Read {
-        path: directory.to_owned(),
-        source,
-    })?;
-    let mut names: Vec<String> = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_owned())
-        .collect();
-    names.sort();
-    Ok(names)
-}
-
-/// Lists what the directory has for hooks: phases, their environment, and files that hooks of others look for.
-fn what_only_hooks_use(directory: &Utf8Path) -> Result<Vec<String>, ElementError> {
-    let is_for_hooks = |name: &String| {
-        let is_phase = name
-            .strip_suffix(".d")
-            .is_some_and(|name| name.parse::<Phase>().is_ok());
-        is_phase || ["environment.d", "init-scripts"].contains(&name.as_str())
-    };
-    Ok(file_names(directory)?.into_iter().filter(is_for_hooks).collect())
 }
 
 #[cfg(test)]
@@ -228,21 +198,6 @@ mod tests {
         assert_eq!(layout(Arch::Amd64), Some("of the rest"));
         assert_eq!(layout(Arch::Ppc64el), Some("of POWER"));
         assert_eq!(element.why_unusable(), None);
-    }
-
-    #[test]
-    fn what_only_hooks_use_makes_it_unusable() {
-        let (_parent, directory) = element(&[
-            ("install.d/50-x", "#!/bin/sh\n"),
-            ("environment.d/10-x", "export X=1\n"),
-            ("block-device-default.yaml", ""),
-            ("more.d/x", ""),
-        ]);
-        let element = load_element(&directory).unwrap();
-        assert_eq!(
-            element.why_unusable().unwrap(),
-            format!("{directory} has environment.d, install.d, and scripts are not run yet")
-        );
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::io;
 
 use camino::Utf8PathBuf;
+use dib_core::ElementName;
 use dib_core::element::InvalidElementName;
 use dib_core::nearest::nearest;
 use dib_core::package::InvalidCondition;
+use dib_sys::command::CommandError;
 use dib_yaml::{Node, Place};
 
 /// Why the directories of a path can't be searched for elements.
@@ -53,6 +55,48 @@ pub enum ElementError {
         /// What is wrong.
         fault: Fault,
     },
+}
+
+/// Why the files of a build's elements can't stand in one directory.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilesError {
+    /// Two elements have a file of one name in a directory of one name.
+    #[error("the elements {first} and {second} both have the file {file}")]
+    Duplicate {
+        /// The file's path in both.
+        file: String,
+        /// The first element by name.
+        first: ElementName,
+        /// The second.
+        second: ElementName,
+    },
+    /// A file can't be copied.
+    #[error("failed to copy {path}")]
+    Copy {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A directory can't be listed.
+    #[error(transparent)]
+    List(#[from] ElementError),
+}
+
+/// Why the files of `environment.d` can't be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvironmentError {
+    /// bash can't be started, or one of the files fails.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The place for the result can't be made or read.
+    #[error("failed to keep the environment that the files of environment.d make")]
+    Keep(#[from] io::Error),
+    /// A directory can't be listed.
+    #[error(transparent)]
+    List(#[from] ElementError),
 }
 
 /// What is wrong at a place in a file.

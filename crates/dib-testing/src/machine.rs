@@ -45,6 +45,21 @@ impl Machine for RecordingMachine {
         Ok(())
     }
 
+    fn bind_read_only(
+        &self,
+        _source: &Utf8Path,
+        _target: &TargetRoot,
+        at: &TargetPath,
+    ) -> Result<(), MountError> {
+        self.mounted(at.clone());
+        Ok(())
+    }
+
+    fn unmount(&self, _target: &TargetRoot, at: &TargetPath) -> Result<(), MountError> {
+        self.mounts().remove(at);
+        Ok(())
+    }
+
     fn is_mount_point(&self, _target: &TargetRoot, at: &TargetPath) -> Result<bool, MountError> {
         Ok(self.mounts().contains(at))
     }

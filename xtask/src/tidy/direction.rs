@@ -58,7 +58,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         package: "dib-script",
-        may_use: &["dib-core", "dib-yaml"],
+        may_use: &["dib-core", "dib-sys", "dib-yaml"],
         tests_may_use: &[],
     },
     Rule {

@@ -150,6 +150,49 @@ impl HookContext<'_> {
         Ok(())
     }
 
+    /// Binds a directory of the host on a directory of the target so that nothing in it can be written, making that
+    /// directory where it is missing.
+    ///
+    /// # Errors
+    /// When the source is missing or the kernel refuses.
+    pub fn bind_read_only(&self, source: &Utf8Path, path: &str) -> Result<(), HookError> {
+        let at: TargetPath = path.parse()?;
+        self.build.target.create_directory_all(&at, 0o755)?;
+        self.build
+            .machine
+            .bind_read_only(source, self.build.target, &at)?;
+        self.record(Effect::BindMount {
+            source: source.to_string(),
+            path: path.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Removes what is mounted on a path of the target.
+    ///
+    /// # Errors
+    /// When nothing is, or the kernel refuses.
+    pub fn unmount(&self, path: &str) -> Result<(), HookError> {
+        self.build.machine.unmount(self.build.target, &path.parse()?)?;
+        self.record(Effect::Mount {
+            what: format!("unmount {path}"),
+        });
+        Ok(())
+    }
+
+    /// Removes a directory and what it holds, entering no mount; nothing happens when it is not there.
+    ///
+    /// # Errors
+    /// When something can't be removed.
+    pub fn remove_directory(&self, path: &str) -> Result<(), HookError> {
+        if self.build.target.remove_tree(&path.parse()?)? {
+            self.record(Effect::Remove {
+                path: path.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     /// Mounts `/proc`, `/sys` and `/dev` for commands in the target, unless they are there. The build itself does so after
     /// the phase `root`, and unmounts them again.
     ///

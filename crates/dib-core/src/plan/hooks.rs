@@ -15,6 +15,8 @@ pub struct PlannedHook {
     pub name: HookName,
     /// The element it comes from.
     pub element: ElementName,
+    /// The install type that made it a hook of the build, where one did.
+    pub install_type: Option<String>,
     /// What it does.
     pub body: HookBody,
 }
@@ -42,6 +44,7 @@ pub(super) fn planned(
             phase: hook.phase,
             name: hook.name.clone(),
             element: element.name().clone(),
+            install_type: hook.install_type.clone(),
             body: hook.body.clone(),
         })
         .collect();

@@ -1,0 +1,254 @@
+//! The hooks of an element that is a directory: which of its files are some, and how they are run.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use dib_core::hook::HookName;
+use dib_core::{Hook, HookBody, HookContext, HookError, Phase, Program};
+
+use crate::error::ElementError;
+
+/// Where the hooks' files stand in the target while a phase runs that works there; upstream's place.
+pub(crate) const IN_TARGET: &str = "/tmp/in_target.d";
+/// What a hook of the phase `block-device` writes to say that it has made the disk's device.
+const OWN_DEVICE: &str = "IMAGE_BLOCK_DEVICE=";
+
+/// Lists the hooks of an element.
+///
+/// Those in `install.d/<element>-<type>-install` run where the element's install type is that one.
+///
+/// # Errors
+/// When a directory can't be listed.
+pub(crate) fn hooks_of(directory: &Utf8Path) -> Result<Vec<Hook>, ElementError> {
+    let mut hooks = Vec::new();
+    for phase in Phase::ALL {
+        let files = directory.join(format!("{phase}.d"));
+        for name in runnable(&files, is_hook_name)? {
+            hooks.push(script(phase, name, None));
+        }
+    }
+    let element = directory.file_name().unwrap_or_default();
+    for name in names(&directory.join("install.d"))? {
+        let of_type = name
+            .strip_prefix(element)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .and_then(|rest| rest.strip_suffix("-install"));
+        let Some(install_type) = of_type else { continue };
+        for name in runnable(&directory.join("install.d").join(&name), is_hook_name)? {
+            hooks.push(script(Phase::Install, name, Some(install_type.to_owned())));
+        }
+    }
+    Ok(hooks)
+}
+
+/// Returns a hook that is a script.
+pub(crate) fn script(phase: Phase, name: HookName, install_type: Option<String>) -> Hook {
+    let body = HookBody::Program(Arc::new(Script {
+        phase,
+        name: name.clone(),
+    }));
+    Hook {
+        phase,
+        name,
+        install_type,
+        body,
+    }
+}
+
+/// Returns whether upstream's `dib-run-parts` runs a file of that name: `^[0-9A-Za-z_-]+$`.
+pub(crate) fn is_hook_name(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || "-_".contains(character))
+}
+
+/// Lists the executable files in a directory whose names are hooks', in no order; none where there is no such directory.
+pub(crate) fn runnable(
+    directory: &Utf8Path,
+    is_name: impl Fn(&str) -> bool,
+) -> Result<Vec<HookName>, ElementError> {
+    let mut runnable = Vec::new();
+    for name in names(directory)? {
+        // A link that leads nowhere is no file, and upstream passes it over as well.
+        let is_program = fs::metadata(directory.join(&name))
+            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0);
+        if is_program && is_name(&name) {
+            runnable.extend(name.parse::<HookName>());
+        }
+    }
+    Ok(runnable)
+}
+
+/// Lists the files in a directory that are no hooks.
+pub(crate) fn passed_over(directory: &Utf8Path) -> Result<Vec<String>, ElementError> {
+    let hooks = runnable(directory, is_hook_name)?;
+    let mut names = names(directory)?;
+    names.retain(|name| !hooks.iter().any(|hook| hook.as_str() == name) && !directory.join(name).is_dir());
+    Ok(names)
+}
+
+/// Lists the names in a directory, sorted; none where there is no such directory. What is no UTF-8 is no hook.
+pub(crate) fn names(directory: &Utf8Path) -> Result<Vec<String>, ElementError> {
+    let failed = |source| ElementError::Read {
+        path: directory.to_owned(),
+        source,
+    };
+    let entries = match directory.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_owned())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// A file in the hooks' directory of the build.
+struct Script {
+    phase: Phase,
+    name: HookName,
+}
+
+impl Program for Script {
+    fn run(&self, ctx: &HookContext<'_>) -> Result<(), HookError> {
+        let hooks = ctx
+            .hooks_directory()
+            .ok_or_else(|| HookError::other("a script runs in a build alone"))?;
+        let inside = format!("{}.d/{}", self.phase, self.name);
+        let file = hooks.join(&inside);
+        let shell = shell_for(&file)?;
+        let with_shell = |path: String| {
+            shell
+                .iter()
+                .map(|shell| (*shell).to_owned())
+                .chain([path])
+                .collect()
+        };
+        if self.phase.runs_in_target() {
+            return ctx.run_with_environment(with_shell(format!("{IN_TARGET}/{inside}")), ctx.environment());
+        }
+        let observer = ctx.observer();
+        let mut made_device = false;
+        ctx.run_on_host_with(with_shell(file.to_string()), ctx.environment(), &mut |line| {
+            made_device |= line.starts_with(OWN_DEVICE);
+            observer.output(line);
+        })?;
+        if made_device && self.phase == Phase::BlockDevice {
+            return Err(
+                HookError::other(format!("{file} has made a block device of its own"))
+                    .hinted("lay out the disk by a block-device-*.yaml or DIB_BLOCK_DEVICE_CONFIG instead"),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Returns the shell that a script needs before it where its first line names none, as the shell that upstream's
+/// `dib-run-parts` is would run it.
+fn shell_for(file: &Utf8Path) -> Result<Option<&'static str>, HookError> {
+    let failed = |source| HookError::Host {
+        action: "read",
+        path: file.to_string(),
+        source,
+    };
+    let mut start = Vec::new();
+    let mut reader = File::open(file).map_err(failed)?.take(256);
+    reader.read_to_end(&mut start).map_err(failed)?;
+    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if line.starts_with(b"#!") {
+        if line.ends_with(b"\r") {
+            return Err(HookError::other(format!(
+                "{file} has lines that end as on Windows (CR LF), and no interpreter is called {:?}",
+                String::from_utf8_lossy(&line[2..])
+            ))
+            .hinted("convert the file, by dos2unix or sed -i 's/\\r$//'"));
+        }
+        return Ok(None);
+    }
+    if start.starts_with(b"\x7fELF") {
+        return Ok(None);
+    }
+    if line.contains(&0) {
+        return Err(HookError::other(format!(
+            "{file} is neither a script nor a program of Linux"
+        )));
+    }
+    Ok(Some("bash"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_executable_files_with_plain_names_are_hooks() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(parent.path()).unwrap().join("mine");
+        for (name, mode) in [
+            ("install.d/50-run", 0o755),
+            ("install.d/60-not-executable", 0o644),
+            ("install.d/70-with.dot", 0o755),
+            ("install.d/directory/x", 0o755),
+            ("install.d/mine-source-install/10-build", 0o755),
+            ("install.d/other-source-install/10-not-mine", 0o755),
+            ("cleanup.d/9-last", 0o755),
+        ] {
+            let path = directory.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "#!/bin/sh\n").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        std::os::unix::fs::symlink("nowhere", directory.join("install.d/80-dangling")).unwrap();
+        let hooks = hooks_of(&directory).unwrap();
+        let shown: Vec<_> = hooks
+            .iter()
+            .map(|hook| format!("{hook:?} {:?}", hook.install_type.as_deref()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "install.d/50-run None",
+                "cleanup.d/9-last None",
+                "install.d/10-build Some(\"source\")"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_first_line_decides_who_runs_a_script() {
+        let check = |contents: &[u8]| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(file.path(), contents).unwrap();
+            let path = Utf8Path::from_path(file.path()).unwrap();
+            shell_for(path).map_err(|error| error.to_string().replace(path.as_str(), "FILE"))
+        };
+        assert_eq!(check(b"#!/bin/sh\necho"), Ok(None));
+        assert_eq!(check(b"\x7fELF\x02"), Ok(None));
+        assert_eq!(check(b"echo\n"), Ok(Some("bash")));
+        assert_eq!(check(b""), Ok(Some("bash")));
+        assert_eq!(
+            check(b"\x00\x01\x02"),
+            Err("FILE is neither a script nor a program of Linux".to_owned())
+        );
+        assert_eq!(
+            check(b"#!/bin/bash\r\necho\r\n"),
+            Err(
+                "FILE has lines that end as on Windows (CR LF), and no interpreter is called \"/bin/bash\\r\"".to_owned()
+            )
+        );
+    }
+}
