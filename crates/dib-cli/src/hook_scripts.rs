@@ -31,15 +31,27 @@ struct State {
 }
 
 /// Writes, for each phase, a directory with an executable for each hook, which runs that hook again.
-pub(crate) fn write(directory: &Utf8Path, plan: &Plan<'_>) -> io::Result<()> {
-    let program = Utf8PathBuf::try_from(std::env::current_exe()?).map_err(io::Error::other)?;
+pub(crate) fn write(directory: &Utf8Path, plan: &Plan<'_>, program: &Utf8Path) -> io::Result<()> {
+    for (name, script) in plan
+        .elements()
+        .iter()
+        .flat_map(|planned| planned.element.programs())
+    {
+        // A directory's program takes the place of one of the program's.
+        if !directory.join("bin").join(name).exists() {
+            write_program(&directory.join("bin"), name, script)?;
+        }
+    }
     for phase in Phase::ALL {
-        let mut hooks = plan.hooks_of(phase).peekable();
+        // Scripts are files already.
+        let mut hooks = plan
+            .hooks_of(phase)
+            .filter(|hook| hook.body.is_native())
+            .peekable();
         if hooks.peek().is_none() {
             continue;
         }
         let phase_directory = directory.join(format!("{phase}.d"));
-        fs::create_dir(&phase_directory)?;
         for hook in hooks {
             // Names of phases and hooks need no quotes; a program's path may.
             let script = format!(
@@ -47,15 +59,20 @@ pub(crate) fn write(directory: &Utf8Path, plan: &Plan<'_>) -> io::Result<()> {
                 quote(program.as_str()),
                 hook.name
             );
-            let mut file = fs::File::options()
-                .write(true)
-                .create_new(true)
-                .mode(0o755)
-                .open(phase_directory.join(hook.name.as_str()))?;
-            io::Write::write_all(&mut file, script.as_bytes())?;
+            write_program(&phase_directory, hook.name.as_str(), &script)?;
         }
     }
     Ok(())
+}
+
+fn write_program(directory: &Utf8Path, name: &str, script: &str) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let mut file = fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o755)
+        .open(directory.join(name))?;
+    io::Write::write_all(&mut file, script.as_bytes())
 }
 
 /// Writes the file that tells hooks' scripts about their build.

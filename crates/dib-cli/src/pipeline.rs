@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 use dib_core::variables::Origin;
 use dib_core::{Build, ImageSpec, Journal, Plan, Registry, SandboxMachine, Variables};
 use dib_image::DiskSpec;
+use dib_script::ScriptWorld;
 use dib_sys::TargetRoot;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
 
@@ -24,6 +25,7 @@ use crate::{
 /// in the sandbox has been shown by then, and the error only carries its exit code.
 pub fn build(registry: &Registry, spec: &ImageSpec, console: &ConsoleOptions) -> Result<(), CliError> {
     let (plan, disk) = disk::plan(registry, spec)?;
+    dib_script::hooks_directory::check_files(&plan)?;
     if spec.output.boot_test.is_some() {
         let programs = boot_tests::programs(spec.arch)?;
         if disk.has_efi_system_partition() {
@@ -126,8 +128,11 @@ fn build_in_sandbox(
     console: &Console,
 ) -> Result<(), CliError> {
     let spec = plan.spec();
-    let variables = variables(plan, directory);
-    hook_scripts::write(&directory.hooks(), plan)
+    let world = ScriptWorld::of(plan, directory.places());
+    let variables = variables(plan, directory, &world);
+    let program = this_program().map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+    world.write(plan, &program)?;
+    hook_scripts::write(&directory.hooks(), plan, &program)
         .and_then(|()| hook_scripts::write_state(directory.path(), plan, &directory.tree(), &variables))
         .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     let target =
@@ -142,7 +147,8 @@ fn build_in_sandbox(
         &cache,
         &journal,
         console,
-    );
+    )
+    .with_surroundings(&world);
     let phases = build.run_phases()?;
     let images = images::write(&build, disk, directory, console)?;
     report::write(&spec.output.base, &phases, &images, &build)
@@ -164,7 +170,7 @@ fn remove_leftovers(spec: &ImageSpec, console: &Console) {
 }
 
 /// Returns the plan's variables with those that are known now.
-fn variables(plan: &Plan<'_>, directory: &BuildDirectory) -> Variables {
+fn variables(plan: &Plan<'_>, directory: &BuildDirectory, world: &ScriptWorld) -> Variables {
     let mut variables = plan.variables().clone();
     let (tree, hooks) = (directory.tree(), directory.hooks());
     for (name, value) in [
@@ -175,7 +181,15 @@ fn variables(plan: &Plan<'_>, directory: &BuildDirectory) -> Variables {
     ] {
         variables.set(name, value.as_str(), Origin::Build);
     }
+    for (name, value) in world.variables(plan) {
+        variables.set(&name, &value, Origin::Build);
+    }
     variables
+}
+
+/// Returns the path of this program's file.
+fn this_program() -> std::io::Result<Utf8PathBuf> {
+    Utf8PathBuf::try_from(std::env::current_exe()?).map_err(std::io::Error::other)
 }
 
 fn journal(spec: &ImageSpec, console: &Console) -> Journal {

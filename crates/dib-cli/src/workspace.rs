@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{ImageSpec, Workspace};
+use dib_script::Places;
 use dib_sys::{TargetPath, TargetRoot, mounts};
 use nix::fcntl::OFlag;
 
@@ -82,6 +83,15 @@ impl BuildDirectory {
     /// Returns the directory of `TMP_HOOKS_PATH`.
     pub(crate) fn hooks(&self) -> Utf8PathBuf {
         self.path.join("hooks")
+    }
+
+    /// Returns the directories that scripts know.
+    pub(crate) fn places(&self) -> Places {
+        Places {
+            build: self.path.clone(),
+            tree: self.tree(),
+            hooks: self.hooks(),
+        }
     }
 
     /// Returns the directory for the disk while it is made.

@@ -102,6 +102,14 @@ impl<'r> Plan<'r> {
         planned_elements(registry, spec)
     }
 
+    /// Works out the variables as far as they are known without a plan.
+    ///
+    /// # Errors
+    /// As [`Plan::elements_of`], or when a variable's default leads back to itself.
+    pub fn variables_of(registry: &'r Registry, spec: &ImageSpec) -> Result<Variables, PlanError> {
+        planned_variables(&planned_elements(registry, spec)?, spec, &BTreeMap::new())
+    }
+
     /// Returns the elements, by name.
     #[must_use]
     pub fn elements(&self) -> &[PlannedElement<'r>] {

@@ -9,7 +9,7 @@ use dib_image::{
     DiskError, ExtError, ImageError, OutputError, Qcow2Error, SquashFsError, ToolError, VhdError, VmdkError,
     XfsError,
 };
-use dib_script::ElementsPathError;
+use dib_script::{ElementsPathError, FilesError};
 use dib_sys::sandbox::SandboxError;
 
 use super::{CliError, ErrorKind, packages};
@@ -38,6 +38,16 @@ impl From<ElementsPathError> for CliError {
             _ => ErrorKind::InputOutput,
         };
         Self::new(kind, error)
+    }
+}
+
+impl From<FilesError> for CliError {
+    fn from(error: FilesError) -> Self {
+        match error {
+            FilesError::Duplicate { .. } => Self::new(ErrorKind::Configuration, error)
+                .hint("scripts find the files of all elements in one directory; rename one of the two"),
+            _ => Self::new(ErrorKind::InputOutput, error),
+        }
     }
 }
 

@@ -292,7 +292,7 @@ mod tests {
             phase: Phase::Root,
             name: "10-cache".parse().unwrap(),
             element: "ubuntu".parse().unwrap(),
-            function: |_| Ok(()),
+            body: dib_core::HookBody::Function(|_| Ok(())),
         };
         let timing = HookTiming {
             hook: "10-cache".to_owned(),
