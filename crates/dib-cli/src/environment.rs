@@ -109,6 +109,14 @@ impl Environment {
         cleared
     }
 
+    /// Returns this environment with other variables over its own.
+    #[must_use]
+    pub fn with(&self, variables: &[(String, String)]) -> Self {
+        let mut environment = self.clone();
+        environment.variables.extend(variables.iter().cloned());
+        environment
+    }
+
     /// Returns an absolute path: a relative one begins in the current directory.
     #[must_use]
     pub fn absolute(&self, path: &str) -> Utf8PathBuf {

@@ -23,6 +23,7 @@
 //! In reading order:
 //! - [`arguments`], [`environment`]: what the user gave.
 //! - [`image_spec`]: both become an `ImageSpec`; `elements_path`: the user's elements join the program's.
+//! - `image_file`: files that hold several images, each of which goes the same way.
 //! - `disk`: the plan, and what its disk is like.
 //! - [`pipeline`]: the build, in its sandbox; `workspace`, `download_cache`, `hook_scripts`, `formats`, `images` and
 //!   `report` are its parts.
@@ -46,6 +47,7 @@ mod download_cache;
 mod elements_path;
 mod formats;
 mod hook_scripts;
+mod image_file;
 mod images;
 mod report;
 mod stdout;

@@ -93,6 +93,7 @@ const RULES: &[Rule] = &[
             "dib-image",
             "dib-script",
             "dib-sys",
+            "dib-yaml",
         ],
         tests_may_use: &["dib-testing"],
     },
