@@ -19,6 +19,7 @@ use crate::store::Store;
 pub struct Cache {
     pub(crate) store: Store,
     pub(crate) offline: bool,
+    pub(crate) past_caches: bool,
     pub(crate) progress: Arc<dyn Progress>,
     pub(crate) retries: Retries,
     pub(crate) lock_wait: Duration,
@@ -86,6 +87,7 @@ impl Cache {
         Ok(Self {
             store: Store::open(directory)?,
             offline: false,
+            past_caches: false,
             progress: Arc::new(Silent),
             retries: Retries::default(),
             lock_wait: Duration::from_secs(20 * 60),
@@ -99,6 +101,13 @@ impl Cache {
     #[must_use]
     pub fn offline(mut self) -> Self {
         self.offline = true;
+        self
+    }
+
+    /// Has caches on the way ask the server, and fetches what is not verified anew, whatever is here.
+    #[must_use]
+    pub fn past_caches(mut self) -> Self {
+        self.past_caches = true;
         self
     }
 

@@ -156,10 +156,15 @@ impl Cache {
         {
             return self.serve_cached(url, key, cached, Origin::Cached);
         }
+        let (route, unless) = if self.past_caches {
+            (Route::PastCaches, None)
+        } else {
+            (Route::Usual, cached.as_ref())
+        };
         self.warn_of_damage(url, key, cached.as_ref());
         // There is no sum to show whether what an earlier process began is sound.
         self.store.discard_partial(key)?;
-        let requested = self.request_file(url, key, cached.as_ref(), None, Route::Usual);
+        let requested = self.request_file(url, key, unless, None, route);
         let fetched = requested.and_then(|staged| match (staged, &cached) {
             (Some(staged), _) => self.commit(url, key, &staged),
             (None, Some(cached)) => self.serve_cached(url, key, cached, Origin::Revalidated),

@@ -2,18 +2,22 @@
 
 mod boot;
 mod cache;
+mod cache_url;
 mod convert;
 mod documents;
+mod element_info;
 mod elements;
+mod image_files;
+mod run_parts;
 
 use dib_core::{HookName, Phase, Registry};
 
 use crate::arguments::{CommandLine, DibCommand, ElementsCommand, ImageOptions};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
-use crate::image_spec::{check_output_place, console_options, spec_from};
+use crate::image_spec::{check_output_place, check_rights, console_options, spec_from};
 use crate::log::Stream;
-use crate::{disk, elements_path, hook_scripts, pipeline, stdout};
+use crate::{disk, elements_path, hook_scripts, image_file, pipeline, stdout};
 
 /// Runs a command; `given` is its command line without the program's name.
 pub(crate) fn run(
@@ -23,29 +27,50 @@ pub(crate) fn run(
     given: &[String],
 ) -> Result<(), CliError> {
     let command = match command_line {
-        CommandLine::DiskImageCreate(arguments) => {
-            if let Some(option) = arguments.refused.first_given() {
-                return Err(CliError::new(
-                    ErrorKind::Usage,
-                    format!("the option {option} is not supported yet"),
-                ));
-            }
-            // Its log is on standard output, where upstream's callers look for it.
-            return build(&arguments.image, registry, environment, given, Stream::Stdout);
+        // Its log is on standard output, where upstream's callers look for it.
+        CommandLine::DiskImageCreate(options) => {
+            return build(options, registry, environment, given, Stream::Stdout);
+        }
+        CommandLine::RunParts(arguments) => return run_parts::run(arguments, environment),
+        CommandLine::ElementInfo(arguments) => return element_info::run(arguments, registry, environment),
+        CommandLine::CacheUrl(arguments) => return cache_url::run(arguments, environment),
+        CommandLine::ImageFiles(arguments) => {
+            return image_files::run(
+                &arguments.files,
+                arguments.options,
+                &registry,
+                environment,
+                Stream::Stdout,
+            );
         }
         CommandLine::Dib(arguments) => &arguments.command,
     };
     // What stands before an image's own arguments is the subcommand.
     let image_arguments = given.get(1..).unwrap_or_default();
     match command {
-        DibCommand::Build(options) => build(options, registry, environment, image_arguments, Stream::Stderr),
+        DibCommand::Build(arguments) => {
+            image_files::check(arguments)?;
+            if arguments.files.is_empty() {
+                let options = &arguments.image;
+                return build(options, registry, environment, image_arguments, Stream::Stderr);
+            }
+            image_files::run(
+                &arguments.files,
+                arguments.options,
+                &registry,
+                environment,
+                Stream::Stderr,
+            )
+        }
         DibCommand::Plan(options) => {
-            let spec = spec_from(options, environment, image_arguments)?;
-            elements_path::add_of_spec(&mut registry, &spec)?;
+            let mut spec = spec_from(options, environment, image_arguments)?;
+            elements_path::complete(&mut registry, &mut spec)?;
             stdout::print(&disk::plan(&registry, &spec)?.0.to_string())
         }
         DibCommand::Elements(arguments) => {
             elements_path::add(&mut registry, &elements_path::directories_of(environment))?;
+            let upstream = elements_path::upstream_elements(|name| environment.get(name));
+            elements_path::add_where_missing(&mut registry, upstream)?;
             match &arguments.command {
                 None | Some(ElementsCommand::List) => stdout::print(&elements::list(&registry)),
                 Some(ElementsCommand::Show { name }) => stdout::print(&elements::show(&registry, name)?),
@@ -58,6 +83,7 @@ pub(crate) fn run(
         DibCommand::Completions { shell, command } => {
             stdout::print(&documents::completions(*shell, *command))
         }
+        DibCommand::Schema => stdout::print(&image_file::schema_text()),
         DibCommand::Man { directory } => documents::write_manual(directory),
         DibCommand::Hook { phase, name } => hook(phase, name, registry, environment),
     }
@@ -70,9 +96,10 @@ fn build(
     given: &[String],
     stream: Stream,
 ) -> Result<(), CliError> {
-    let spec = spec_from(options, environment, given)?;
+    let mut spec = spec_from(options, environment, given)?;
     check_output_place(&spec)?;
-    elements_path::add_of_spec(&mut registry, &spec)?;
+    check_rights(&spec)?;
+    elements_path::complete(&mut registry, &mut spec)?;
     pipeline::build(&registry, &spec, &console_options(options, environment, stream))
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_core::{ImageSpec, OutputSpec, Plan, PlannedDisk, PlannedFileSystem, Registry};
+use dib_core::{DiskImages, ImageSpec, OutputSpec, Plan, PlannedDisk, PlannedFileSystem, Registry};
 use dib_image::{
     BlockDeviceConfig, ByteSize, DiskSpec, FileSystemType, ImageSize, RootFileSystem, SectorSize,
 };
@@ -23,6 +23,13 @@ const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// When no plan can be made, or the disk can't be as it is wanted.
 pub(crate) fn plan<'r>(registry: &'r Registry, spec: &ImageSpec) -> Result<(Plan<'r>, DiskSpec), CliError> {
     let plan = Plan::resolve(registry, spec)?;
+    let output = &plan.spec().output;
+    if output.boot_test.is_some() && output.disk_images == DiskImages::Omitted {
+        let message = "there is no disk to boot, since the build leaves no image of one";
+        return Err(CliError::new(ErrorKind::Usage, message).hint(
+            "--boot-test and DIB_BOOT_TEST ask for it; ramdisks and the element no-final-image do without",
+        ));
+    }
     let disk = disk_spec(&plan)?;
     let plan = plan.with_disk(planned(&disk))?;
     Ok((plan, disk))

@@ -27,8 +27,8 @@ pub enum ErrorKind {
     Build,
     /// An image does not boot.
     DoesNotBoot,
-    /// A command in a machine ended with this status, which is the exit code.
-    InMachine(u8),
+    /// A command that was run ended with this status, which is the exit code.
+    OfCommand(u8),
     /// An option, a variable or an argument is wrong.
     Usage,
     /// Data are not what they should be: a sum or a signature is wrong, an archive is damaged.
@@ -86,7 +86,7 @@ impl ErrorKind {
         match self {
             Self::Build => 1,
             Self::DoesNotBoot => 3,
-            Self::InMachine(status) => status,
+            Self::OfCommand(status) => status,
             Self::Usage => 64,
             Self::BadData => 65,
             Self::MissingInput => 66,
@@ -154,6 +154,12 @@ impl CliError {
     #[must_use]
     pub fn reported(code: u8) -> Self {
         Self::new(ErrorKind::of_exit_code(code), Reported)
+    }
+
+    /// Makes the error of a command that says by its exit status alone that it failed: nothing is shown.
+    #[must_use]
+    pub fn silent(status: u8) -> Self {
+        Self::new(ErrorKind::OfCommand(status), Reported)
     }
 
     /// Makes the error of a command that the signal of this number ended.

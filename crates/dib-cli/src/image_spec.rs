@@ -9,17 +9,20 @@ mod setting;
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use dib_core::{Arch, BaseElement, BreakPoints, Freshness, ImageSpec, Workspace};
+use dib_core::{Arch, BaseElement, BreakPoints, Freshness, ImageSpec, LoopDevice, Workspace};
 
 pub use output::check_output_place;
 
-use crate::arguments::ImageOptions;
+use crate::arguments::{ImageOptions, Product};
 use crate::elements_path::{self, ELEMENTS_PATH};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::formats;
 use crate::log::{ConsoleOptions, Loudness, Stream, Timestamps};
 pub(crate) use setting::Setting;
+
+/// The element that makes a ramdisk where the user names none.
+const RAMDISK: &str = "ramdisk";
 
 /// Makes of the options and the environment what the user wants; `arguments` is the command line as it was given.
 ///
@@ -40,19 +43,14 @@ pub fn spec_from(
         .transpose()?
         .unwrap_or_default();
     let spec = ImageSpec {
-        elements: options
-            .elements
-            .iter()
-            .flat_map(|text| text.split_whitespace())
-            .map(str::to_owned)
-            .collect(),
+        elements: elements(options, environment),
         base: if options.no_base || environment.get("SKIP_BASE") == Some("1") {
             BaseElement::Skipped
         } else {
             BaseElement::Included
         },
         arch: arch(options, environment)?,
-        packages: package_name::parse_all(&options.packages)?,
+        packages: package_name::parse_all(&options.packages, environment)?,
         output: output::output_spec(options, environment)?,
         image_cache: image_cache(options.image_cache.as_deref(), environment)?,
         freshness: if options.offline || environment.get("DIB_OFFLINE").is_some() {
@@ -61,6 +59,11 @@ pub fn spec_from(
             Freshness::Checked
         },
         workspace: workspace(options, environment)?,
+        loop_device: if options.loop_device {
+            LoopDevice::Attached
+        } else {
+            LoopDevice::Unused
+        },
         trace,
         break_points,
         variables: variables(options, environment, arguments, trace),
@@ -69,6 +72,21 @@ pub fn spec_from(
     // What is wrong with the formats shows now, and not when the tree is built.
     formats::of_outputs(&spec, 0)?;
     Ok(spec)
+}
+
+/// Checks that this process may do what the spec asks for.
+///
+/// # Errors
+/// When that takes root, and it is not root.
+pub fn check_rights(spec: &ImageSpec) -> Result<(), CliError> {
+    if spec.loop_device == LoopDevice::Attached && !nix::unistd::Uid::effective().is_root() {
+        return Err(CliError::new(
+            ErrorKind::Unavailable,
+            "only root can attach a disk to a loop device",
+        )
+        .hint("leave --loop out: images are written without one, and hardly an element needs it"));
+    }
+    Ok(())
 }
 
 /// Works out where the log goes.
@@ -116,11 +134,29 @@ pub fn image_cache(option: Option<&str>, environment: &Environment) -> Result<Ut
 }
 
 fn effective(options: &ImageOptions, environment: &Environment) -> Environment {
-    if options.clear_environment {
+    if options.clear_environment || environment.get("CLEAR_ENV") == Some("1") {
         environment.cleared()
     } else {
         environment.clone()
     }
+}
+
+/// Returns the elements that the user asks for; a ramdisk's own comes first.
+fn elements(options: &ImageOptions, environment: &Environment) -> Vec<String> {
+    let given = options.elements.iter().flat_map(|text| text.split_whitespace());
+    let mut elements: Vec<String> = given.map(str::to_owned).collect();
+    // Without any, what is wrong is that there are none.
+    if options.product == Product::Ramdisk && !elements.is_empty() {
+        let own = Setting::find(
+            options.ramdisk_element.as_deref(),
+            "--ramdisk-element",
+            environment,
+            "RAMDISK_ELEMENT",
+        );
+        let own = own.map_or(RAMDISK, |setting| setting.value);
+        elements.splice(0..0, own.split_whitespace().map(str::to_owned));
+    }
+    elements
 }
 
 fn trace(options: &ImageOptions, environment: &Environment) -> Result<u8, CliError> {
@@ -184,6 +220,10 @@ fn variables(
     export("DIB_IMAGE_SIZE", options.image_size.as_deref());
     export("DIB_JOURNAL_SIZE", options.mkfs_journal_size.as_deref());
     export("DIB_MIN_TMPFS", options.min_tmpfs.as_deref());
+    export("DIB_IMAGE_EXTRA_SIZE", options.image_extra_size.as_deref());
+    export("MAX_ONLINE_RESIZE", options.max_online_resize.as_deref());
+    export("DIB_DEFAULT_INSTALLTYPE", options.install_type.as_deref());
+    export("DOCKER_TARGET", options.docker_target.as_deref());
     export("LOGFILE", options.logfile.as_deref());
     export("DIB_NO_TMPFS", options.no_tmpfs.then_some("1"));
     export("SKIP_BASE", options.no_base.then_some("1"));

@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::{BootArguments, ConvertArguments, ImageOptions, TreeArguments, help};
+use super::{BootArguments, BuildArguments, ConvertArguments, ImageOptions, TreeArguments, help};
 
 /// Build bootable disk images out of elements, without root and without loop devices.
 #[derive(Debug, Clone, Parser)]
@@ -18,11 +18,11 @@ pub struct DibArguments {
 /// The subcommands of `dib`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum DibCommand {
-    /// Build an image.
+    /// Build an image, or those of YAML files.
     ///
     /// Runs the elements' hooks in a sandbox, phase by phase, and writes the finished tree as image files.
     #[command(after_long_help = help::of_build("dib build"), args_override_self = true)]
-    Build(Box<ImageOptions>),
+    Build(Box<BuildArguments>),
 
     /// Print what a build would do, and do nothing.
     ///
@@ -61,6 +61,12 @@ pub enum DibCommand {
         command: CommandName,
     },
 
+    /// Print the JSON schema of files with images, for editors.
+    ///
+    /// It says what `dib build -f` and diskimage-builder take.
+    #[command(after_long_help = "Example:\n  dib schema > dib-images.schema.json\n")]
+    Schema,
+
     /// Write the manual pages into a directory.
     #[command(after_long_help = "Example:\n  dib man ~/.local/share/man/man1\n")]
     Man {
@@ -83,13 +89,23 @@ pub enum DibCommand {
     },
 }
 
-/// The commands for which there are completions and manual pages.
+/// The names that the program goes by, each with a command line of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CommandName {
     /// `dib`.
     Dib,
     /// `disk-image-create`.
     DiskImageCreate,
+    /// `ramdisk-image-create`.
+    RamdiskImageCreate,
+    /// `diskimage-builder`.
+    DiskimageBuilder,
+    /// `dib-run-parts`.
+    DibRunParts,
+    /// `element-info`.
+    ElementInfo,
+    /// `cache-url`.
+    CacheUrl,
 }
 
 /// Arguments of `dib elements`.

@@ -1,6 +1,6 @@
-//! The command line of `disk-image-create`, as upstream's callers know it.
+//! The command lines of `disk-image-create` and `ramdisk-image-create`, as upstream's callers know them.
 
-use clap::{Args, Parser};
+use clap::Parser;
 
 use super::{ImageOptions, help};
 
@@ -21,34 +21,22 @@ pub struct DiskImageCreateArguments {
     /// The image.
     #[command(flatten)]
     pub image: ImageOptions,
+}
 
-    /// What is understood but not done yet.
+/// Build a kernel and its ramdisk out of elements.
+///
+/// The element ramdisk, or the one that --ramdisk-element names, comes along unasked: its hooks leave OUTPUT.kernel and
+/// OUTPUT.initramfs beside the output's path. No disk image is written.
+#[derive(Debug, Clone, Default, Parser)]
+#[command(
+    name = "ramdisk-image-create",
+    version,
+    after_long_help = help::of_ramdisk(),
+    args_override_self = true,
+    infer_long_args = true,
+)]
+pub struct RamdiskImageCreateArguments {
+    /// The image.
     #[command(flatten)]
-    pub refused: RefusedOptions,
-}
-
-/// Upstream's options that are not supported yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct RefusedOptions {
-    /// The element that makes a ramdisk.
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    pub ramdisk_element: Option<String>,
-
-    /// How elements install by default.
-    #[arg(long, hide = true, allow_hyphen_values = true)]
-    pub install_type: Option<String>,
-}
-
-impl RefusedOptions {
-    /// Returns the first of the options that was given.
-    #[must_use]
-    pub fn first_given(&self) -> Option<&'static str> {
-        [
-            ("--ramdisk-element", &self.ramdisk_element),
-            ("--install-type", &self.install_type),
-        ]
-        .into_iter()
-        .find(|(_, value)| value.is_some())
-        .map(|(name, _)| name)
-    }
+    pub image: ImageOptions,
 }

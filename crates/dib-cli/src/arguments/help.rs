@@ -5,14 +5,24 @@ use std::fmt::Write as _;
 use crate::error::EXIT_CODES;
 
 /// The variables that stand in for options, or for which there is no option.
-const VARIABLES: [(&str, &str); 28] = [
+const VARIABLES: &[(&str, &str)] = &[
     ("ARCH", "-a"),
     ("IMAGE_NAME", "-o"),
+    ("IMAGE_TYPES", "-t"),
+    ("INSTALL_PACKAGES", "-p, besides those that it names"),
     (
         "ELEMENTS_PATH",
         "directories of your own elements, separated by colons",
     ),
+    (
+        "DIB_UPSTREAM_ELEMENTS",
+        "the elements of an installed diskimage-builder; found beside PATH unless set; empty: none",
+    ),
     ("DIB_IMAGE_SIZE", "--image-size"),
+    (
+        "DIB_IMAGE_EXTRA_SIZE",
+        "--image-extra-size, but in MiB unless it has a unit",
+    ),
     ("DIB_IMAGE_CACHE", "--image-cache"),
     ("DIB_OFFLINE", "--offline, if not empty"),
     ("DIB_NO_TMPFS", "--no-tmpfs, unless 0"),
@@ -23,7 +33,14 @@ const VARIABLES: [(&str, &str); 28] = [
     ("DIB_JOURNAL_SIZE", "--mkfs-journal-size"),
     ("DIB_BOOT_TEST", "--boot-test: 0, 1 (login), login or cloud-init"),
     ("DIB_BOOT_TIMEOUT", "--boot-timeout"),
+    ("MAX_ONLINE_RESIZE", "--max-online-resize"),
+    ("MKFS_OPTS", "--mkfs-options"),
+    ("FS_TYPE", "the root file system's type: ext4, ext3, ext2 or xfs"),
     ("QEMU_IMG_OPTIONS", "--qemu-img-options"),
+    ("DOCKER_TARGET", "--docker-target"),
+    ("DIB_DEFAULT_INSTALLTYPE", "--install-type"),
+    ("RAMDISK_ELEMENT", "--ramdisk-element"),
+    ("CLEAR_ENV", "-c, if 1"),
     ("COMPRESS_IMAGE", "-u, if set to nothing, 0 or false"),
     ("SKIP_BASE", "-n, if 1"),
     ("LOGFILE", "--logfile"),
@@ -55,6 +72,10 @@ const VARIABLES: [(&str, &str); 28] = [
     ),
     ("DIB_NO_TIMESTAMP", "1: no time before the lines of the log"),
     (
+        "DIB_SHOW_IMAGE_USAGE",
+        "1: say what takes room in the image, from 10 MiB on; with DIB_SHOW_IMAGE_USAGE_FULL=1 all of it",
+    ),
+    (
         "DIB_LOG",
         "what of dib's own diagnostics to log, such as debug; warn otherwise",
     ),
@@ -75,7 +96,7 @@ pub(super) fn of_build(command: &str) -> String {
     add(
         &mut text,
         "Environment (an option wins over its variable)",
-        &VARIABLES,
+        VARIABLES,
     );
     writeln!(
         text,
@@ -83,6 +104,86 @@ pub(super) fn of_build(command: &str) -> String {
     )
     .expect("a String takes all text");
     text + &exit_codes()
+}
+
+/// Returns the examples, the variables and the exit codes of `ramdisk-image-create`.
+pub(super) fn of_ramdisk() -> String {
+    let examples = "Examples:
+  ramdisk-image-create -a amd64 -o debian-deploy deploy-targetcli debian-minimal
+  ramdisk-image-create --ramdisk-element dracut-ramdisk -o deploy deploy-targetcli debian-minimal
+
+All variables and exit codes are those of disk-image-create; its --help lists them.
+";
+    examples.to_owned()
+}
+
+/// Returns examples of `diskimage-builder`, and the exit codes.
+pub(super) fn of_image_files() -> String {
+    let examples = "Examples:
+  diskimage-builder images.yaml
+  diskimage-builder base.yaml more.yaml --stop-on-failure
+  diskimage-builder --dry-run images.yaml
+
+A file:
+  - imagename: debian
+    elements: [debian-minimal, vm]
+    types: [qcow2, raw]
+    environment:
+      DIB_RELEASE: bookworm
+
+";
+    examples.to_owned() + &exit_codes()
+}
+
+/// Returns the examples of `dib-run-parts`, and what it does beyond its options.
+pub(super) fn of_run_parts() -> String {
+    "Examples:
+  dib-run-parts --list /opt/configure.d
+  dib-run-parts /opt/configure.d
+
+Environment:
+  RUN_PARTS_REGEX  which names count, as grep -E has it; ^[0-9A-Za-z_-]+$ otherwise
+  DIB_DEBUG_TRACE  above 0: also tell which files don't count
+
+Exit codes:
+  0      all went well
+  1      a wrong argument, or the directory is none
+  other  that of the executable that failed
+"
+    .to_owned()
+}
+
+/// Returns the examples of `element-info`, and what it prints.
+pub(super) fn of_element_info() -> String {
+    "Examples:
+  element-info vm debian-minimal
+  eval \"$(element-info --env vm debian-minimal)\"; eval declare -A elements=(\"$(get_image_element_array)\")
+
+Elements that are built in have no directory of files. IMAGE_ELEMENT names them, while IMAGE_ELEMENT_YAML and
+get_image_element_array, which map elements to directories, leave them out.
+"
+    .to_owned()
+}
+
+/// Returns the examples, the variables and the exit codes of `cache-url`.
+pub(super) fn of_cache_url() -> String {
+    "Example:
+  cache-url https://example.org/root.tar.xz ~/.cache/image-create/root.tar.xz
+
+Below the image cache, the file is a download like those of builds. For a destination elsewhere the image cache keeps a
+copy, so that the server can be asked next time whether it has changed.
+
+Environment:
+  DIB_IMAGE_CACHE  the image cache; ~/.cache/image-create otherwise
+  DIB_OFFLINE      not empty: ask nobody; what is not in the cache is an error
+  http_proxy       the proxy for downloads, as https_proxy; no_proxy names exceptions
+
+Exit codes:
+  0   the file is there
+  44  the server has no such file
+  The others are those of dib: dib --help lists them.
+"
+    .to_owned()
 }
 
 /// Returns the examples and the exit codes of `dib convert`.

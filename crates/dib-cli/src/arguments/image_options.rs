@@ -13,6 +13,16 @@ qcow2: compat, compression_type, cluster_size, lazy_refcounts, refcount_bits.
 vhd: subformat (dynamic or fixed).
 vmdk: subformat (monolithicSparse or streamOptimized), adapter_type, hwversion.";
 
+/// What is built.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Product {
+    /// Images of a tree.
+    #[default]
+    Image,
+    /// A kernel and its ramdisk, which a hook leaves beside the output.
+    Ramdisk,
+}
+
 /// The options that describe an image, and its elements.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[expect(
@@ -20,6 +30,10 @@ vmdk: subformat (monolithicSparse or streamOptimized), adapter_type, hwversion."
     reason = "a switch of the command line is there or not"
 )]
 pub struct ImageOptions {
+    /// What is built, which is the program's name to say.
+    #[arg(skip)]
+    pub product: Product,
+
     /// The elements that make the image, at least one of which provides an operating system.
     ///
     /// They may stand before, between and after options, and one argument may hold several, separated by blanks.
@@ -127,6 +141,19 @@ pub struct ImageOptions {
     /// What a container image (docker, oci) is called. [default: as the output]
     #[arg(long, value_name = "NAME[:TAG]")]
     pub docker_target: Option<String>,
+
+    /// Where elements get their software from unless DIB_INSTALLTYPE_<element> says otherwise, such as package. [default:
+    /// source]
+    #[arg(long, value_name = "TYPE")]
+    pub install_type: Option<String>,
+
+    /// The element that makes the ramdisk, for ramdisk-image-create. [default: ramdisk]
+    #[arg(long, value_name = "ELEMENT")]
+    pub ramdisk_element: Option<String>,
+
+    /// Give the elements' scripts a disk at a loop device, for those that insist on one. This needs root.
+    #[arg(long = "loop")]
+    pub loop_device: bool,
 
     /// Append the log to a file instead of showing it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -13,8 +13,7 @@ fn check(arguments: &[&str], expected: &ImageOptions) {
     let Ok(CommandLine::DiskImageCreate(parsed)) = parse(&upstream) else {
         panic!("{arguments:?}: {:?}", parse(&upstream));
     };
-    assert_eq!(parsed.image, *expected, "{arguments:?}");
-    assert_eq!(parsed.refused.first_given(), None);
+    assert_eq!(*parsed, *expected, "{arguments:?}");
     let ours = [&["dib", "build"], arguments].concat();
     let Ok(CommandLine::Dib(DibArguments {
         command: DibCommand::Build(parsed),
@@ -22,7 +21,7 @@ fn check(arguments: &[&str], expected: &ImageOptions) {
     else {
         panic!("{arguments:?}: {:?}", parse(&ours));
     };
-    assert_eq!(*parsed, *expected, "{arguments:?}");
+    assert_eq!(parsed.image, *expected, "{arguments:?}");
 }
 
 fn options(elements: &[&str]) -> ImageOptions {
@@ -35,7 +34,9 @@ fn options(elements: &[&str]) -> ImageOptions {
 #[test]
 fn the_definitions_are_consistent() {
     DibArguments::command().debug_assert();
-    DiskImageCreateArguments::command().debug_assert();
+    for name in CommandName::value_variants() {
+        definition(*name).debug_assert();
+    }
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn upstreams_command_line_takes_beginnings_of_long_options() {
         panic!("beginnings are refused");
     };
     assert_eq!(
-        parsed.image,
+        *parsed,
         ImageOptions {
             image_cache: Some("/cache".into()),
             offline: true,
@@ -202,16 +203,52 @@ fn upstreams_command_line_takes_beginnings_of_long_options() {
 }
 
 #[test]
-fn options_of_upstream_that_are_not_supported_yet_are_known() {
-    let check = |option: &str, value: &str| {
-        let Ok(CommandLine::DiskImageCreate(parsed)) = parse(&["disk-image-create", option, value, "a"])
-        else {
-            panic!("{option} is unknown");
-        };
-        assert_eq!(parsed.refused.first_given(), Some(option));
+fn a_ramdisk_is_built_under_its_own_name() {
+    let parsed = |name: &str| match parse(&[
+        name,
+        "--ramdisk-element",
+        "dracut-ramdisk",
+        "--install-type",
+        "package",
+        "a",
+    ]) {
+        Ok(CommandLine::DiskImageCreate(parsed)) => *parsed,
+        other => panic!("{other:?}"),
     };
-    check("--ramdisk-element", "dracut-ramdisk");
-    check("--install-type", "package");
+    let expected = |product| ImageOptions {
+        product,
+        ramdisk_element: Some("dracut-ramdisk".into()),
+        install_type: Some("package".into()),
+        ..options(&["a"])
+    };
+    assert_eq!(parsed("/bin/ramdisk-image-create"), expected(Product::Ramdisk));
+    assert_eq!(parsed("disk-image-create"), expected(Product::Image));
+}
+
+#[test]
+fn the_small_programs_have_their_names() {
+    let Ok(CommandLine::RunParts(parsed)) = parse(&["dib-run-parts", "--list", "/hooks/root.d"]) else {
+        panic!("{:?}", parse(&["dib-run-parts", "--list", "/hooks/root.d"]));
+    };
+    assert_eq!((parsed.list, parsed.directory.as_str()), (true, "/hooks/root.d"));
+    let Ok(CommandLine::ElementInfo(parsed)) = parse(&["element-info", "-e", "vm", "ubuntu"]) else {
+        panic!("{:?}", parse(&["element-info", "-e", "vm", "ubuntu"]));
+    };
+    assert!(parsed.env && parsed.elements == ["vm", "ubuntu"]);
+    let Ok(CommandLine::CacheUrl(parsed)) = parse(&["cache-url", "-f", "http://example.org/a", "/a"]) else {
+        panic!("{:?}", parse(&["cache-url", "-f", "http://example.org/a", "/a"]));
+    };
+    assert!(parsed.force && parsed.url == "http://example.org/a" && parsed.destination == "/a");
+    for arguments in [
+        &["dib-run-parts"][..],
+        &["element-info"],
+        &["cache-url", "http://example.org/a"],
+    ] {
+        assert_eq!(
+            parse(arguments).unwrap_err().kind(),
+            ErrorKind::MissingRequiredArgument
+        );
+    }
 }
 
 #[test]
@@ -243,7 +280,10 @@ fn help_and_version_are_no_errors() {
     ] {
         assert!(help.contains(part), "{part} in {help}");
     }
-    assert!(!help.contains("ramdisk-element"), "{help}");
+    let help = parse(&["ramdisk-image-create", "--help"])
+        .unwrap_err()
+        .to_string();
+    assert!(help.contains("Usage: ramdisk-image-create [OPTIONS]"), "{help}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl From<ScriptError> for CliError {
         match error {
             ScriptError::Machine(error) => error.into(),
             ScriptError::Run(error) => error.into(),
-            ScriptError::Failed { status, .. } => Self::new(ErrorKind::InMachine(status), error),
+            ScriptError::Failed { status, .. } => Self::new(ErrorKind::OfCommand(status), error),
             error => Self::new(ErrorKind::DoesNotBoot, error),
         }
     }

@@ -4,18 +4,18 @@ use std::fs;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_core::{ChecksumKind, Compression, ExistingOutput, ImageSpec, ImageType, OutputSpec};
+use dib_core::{ChecksumKind, Compression, DiskImages, ExistingOutput, ImageSpec, ImageType, OutputSpec};
 use nix::unistd::{AccessFlags, access};
 
-use super::setting::Setting;
+use super::setting::{Setting, words};
 use super::{boot_test, disk};
-use crate::arguments::ImageOptions;
+use crate::arguments::{ImageOptions, Product};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 
 /// Reads the options and variables that describe the outputs.
 pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> Result<OutputSpec, CliError> {
-    let types = types(options)?;
+    let types = types(options, environment)?;
     let compressed = !environment.is_set("COMPRESS_IMAGE")
         || environment
             .get("COMPRESS_IMAGE")
@@ -47,6 +47,10 @@ pub(super) fn output_spec(options: &ImageOptions, environment: &Environment) -> 
             Some(_) => ExistingOutput::Replaced,
         },
         boot_test: boot_test::read(options, environment, &types)?,
+        disk_images: match options.product {
+            Product::Image => DiskImages::Written,
+            Product::Ramdisk => DiskImages::Omitted,
+        },
         types,
         ..disk
     })
@@ -61,11 +65,19 @@ fn text(
     Setting::find(option, name, environment, variable).map(Setting::to_owned_value)
 }
 
-fn types(options: &ImageOptions) -> Result<Vec<ImageType>, CliError> {
-    let list = options.types.as_deref().unwrap_or_default();
+fn types(options: &ImageOptions, environment: &Environment) -> Result<Vec<ImageType>, CliError> {
+    let Some(setting) = Setting::find(options.types.as_deref(), "-t", environment, "IMAGE_TYPES") else {
+        return Ok(vec![ImageType::Qcow2]);
+    };
     let mut types = Vec::new();
-    for value in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let image_type = Setting { value, origin: "-t" }.read(str::parse)?;
+    for value in words(setting.value) {
+        let setting = Setting { value, ..setting };
+        if value == "aci" {
+            return Err(setting
+                .invalid("App Container images are of the past, and no program that is kept up reads them")
+                .hint("docker and oci are container images"));
+        }
+        let image_type = setting.read(str::parse)?;
         if !types.contains(&image_type) {
             types.push(image_type);
         }
@@ -115,10 +127,7 @@ fn checksums(options: &ImageOptions, environment: &Environment) -> Result<Vec<Ch
     match setting.value {
         "0" => Ok(Vec::new()),
         "1" => Ok(ChecksumKind::ALL.to_vec()),
-        list => {
-            let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-            setting.read(|_| names.map(str::parse).collect::<Result<Vec<_>, _>>())
-        }
+        list => setting.read(|_| words(list).map(str::parse).collect::<Result<Vec<_>, _>>()),
     }
 }
 

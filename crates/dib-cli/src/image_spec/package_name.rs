@@ -1,18 +1,20 @@
 //! Packages as the user names them.
 
-use super::setting::Setting;
+use super::setting::{Setting, words};
+use crate::environment::Environment;
 use crate::error::CliError;
 
-/// Reads lists of packages separated by commas.
+/// Reads the lists of packages that the user gave, separated by commas or blanks.
 ///
 /// # Errors
 /// When one is none.
-pub(super) fn parse_all(lists: &[String]) -> Result<Vec<String>, CliError> {
+pub(super) fn parse_all(lists: &[String], environment: &Environment) -> Result<Vec<String>, CliError> {
+    let given = lists.iter().map(|value| Setting { value, origin: "-p" });
     let mut packages = Vec::new();
-    for list in lists {
-        for value in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+    for setting in given.chain(Setting::of_variable(environment, "INSTALL_PACKAGES")) {
+        for value in words(setting.value) {
             if !names_a_package(value) {
-                return Err(Setting { value, origin: "-p" }
+                return Err(Setting { value, ..setting }
                     .invalid("a package is a name of lower-case letters, digits, +, - and ., with :ARCH, =VERSION or /RELEASE after it"));
             }
             packages.push(value.to_owned());
@@ -53,14 +55,23 @@ mod tests {
     #[test]
     fn reads_lists() {
         let lists = [
-            "vim,less".to_owned(),
+            "vim,less tree".to_owned(),
             " g++ , ,libc6:amd64=2.36-9+deb12u1~x".to_owned(),
         ];
+        let environment = Environment::of(&[("INSTALL_PACKAGES", "jq file")]);
         assert_eq!(
-            parse_all(&lists).unwrap(),
-            ["vim", "less", "g++", "libc6:amd64=2.36-9+deb12u1~x"]
+            parse_all(&lists, &environment).unwrap(),
+            [
+                "vim",
+                "less",
+                "tree",
+                "g++",
+                "libc6:amd64=2.36-9+deb12u1~x",
+                "jq",
+                "file"
+            ]
         );
-        assert!(parse_all(&[]).unwrap().is_empty());
+        assert!(parse_all(&[], &Environment::of(&[])).unwrap().is_empty());
     }
 
     #[test]
@@ -94,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_error_names_the_package() {
-        let error = parse_all(&["vim,--force".to_owned()]).unwrap_err();
+        let error = parse_all(&["vim,--force".to_owned()], &Environment::of(&[])).unwrap_err();
         assert!(
             error
                 .render()

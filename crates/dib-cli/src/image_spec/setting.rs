@@ -21,6 +21,12 @@ struct InvalidSetting {
     source: Box<dyn Error + Send + Sync>,
 }
 
+/// Returns the words of a list, separated by commas or blanks.
+pub(super) fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split(|character: char| character == ',' || character.is_whitespace())
+        .filter(|word| !word.is_empty())
+}
+
 impl<'a> Setting<'a> {
     /// Returns the option's value, else the variable's; an empty value is none.
     pub(crate) fn find(

@@ -17,7 +17,7 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 fn options(arguments: &[&str]) -> ImageOptions {
     let all = [&["disk-image-create"], arguments].concat();
     match CommandLine::parse(&all.iter().map(Into::into).collect::<Vec<_>>()) {
-        Ok(CommandLine::DiskImageCreate(parsed)) => parsed.image,
+        Ok(CommandLine::DiskImageCreate(parsed)) => *parsed,
         other => panic!("{arguments:?}: {other:?}"),
     }
 }
@@ -277,9 +277,14 @@ fn break_points_come_from_their_variables() {
 #[test]
 fn what_is_wrong_is_named_by_option_or_variable() {
     check_refused(
+        &["-t", "qcow2,qcow3"],
+        &[],
+        "error: -t is \"qcow3\"\n  because there is no image type \"qcow3\"; there are tar, tgz, squashfs, docker, oci, raw, raw.zst, qcow2, vhd, vmdk\n",
+    );
+    check_refused(
         &["-t", "qcow2,aci"],
         &[],
-        "error: -t is \"aci\"\n  because there is no image type \"aci\"; there are tar, tgz, squashfs, docker, oci, raw, raw.zst, qcow2, vhd, vmdk\n",
+        "error: -t is \"aci\"\n  because App Container images are of the past",
     );
     check_refused(
         &["-a", "vax"],

@@ -292,6 +292,7 @@ mod tests {
             phase: Phase::Root,
             name: "10-cache".parse().unwrap(),
             element: "ubuntu".parse().unwrap(),
+            install_type: None,
             body: dib_core::HookBody::Function(|_| Ok(())),
         };
         let timing = HookTiming {
