@@ -8,6 +8,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use dib_core::hook::HookName;
 use dib_core::{Hook, HookBody, HookContext, HookError, Phase, Program};
+use dib_sys::command::CommandError;
 
 use crate::error::ElementError;
 
@@ -139,14 +140,19 @@ impl Program for Script {
                 .collect()
         };
         if self.phase.runs_in_target() {
-            return ctx.run_with_environment(with_shell(format!("{IN_TARGET}/{inside}")), ctx.environment());
+            let command: Vec<String> = with_shell(format!("{IN_TARGET}/{inside}"));
+            let again = format!("chroot \"$TMP_MOUNT_PATH\" {}", command.join(" "));
+            return ctx
+                .run_with_environment(command, ctx.environment())
+                .map_err(|error| replayed_by(error, again));
         }
         let observer = ctx.observer();
         let mut made_device = false;
         ctx.run_on_host_with(with_shell(file.to_string()), ctx.environment(), &mut |line| {
             made_device |= line.starts_with(OWN_DEVICE);
             observer.output(line);
-        })?;
+        })
+        .map_err(|error| replayed_by(error, format!("\"$TMP_HOOKS_PATH\"/{inside}")))?;
         if made_device && self.phase == Phase::BlockDevice {
             return Err(
                 HookError::other(format!("{file} has made a block device of its own"))
@@ -154,6 +160,24 @@ impl Program for Script {
             );
         }
         Ok(())
+    }
+}
+
+/// Says how a script that failed is run again: in the shell of a break point, which has all of its many variables.
+fn replayed_by(error: HookError, line: String) -> HookError {
+    match error {
+        HookError::Command(CommandError::Failed {
+            argv,
+            status,
+            last_lines,
+            ..
+        }) => HookError::Command(CommandError::Failed {
+            argv,
+            status,
+            last_lines,
+            replay: format!("{line}  (in the shell that break=after-error opens)"),
+        }),
+        other => other,
     }
 }
 

@@ -1,33 +1,76 @@
-//! What scripts find in `$_LIB`, and the programs that come before the host's.
+//! The files that elements' scripts find beside them: what they source from `$_LIB`, and the programs that stand first
+//! on their `PATH`.
 
-/// A file that scripts find.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ShellFile {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// What it holds.
-    pub(crate) bytes: &'static [u8],
-    /// Its permission bits.
-    pub(crate) mode: u32,
-    /// Where it stands.
-    pub(crate) kind: Kind,
-}
-
-/// Where a file stands that scripts find.
+/// What a [`ShellFile`] is to the scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// In `$_LIB`.
+pub(crate) enum ShellFileKind {
+    /// It stands in `$_LIB`.
     Library,
-    /// Among the programs.
+    /// It stands in the build's `bin`, and is run by its name.
     Program,
 }
 
-/// Returns all of them.
-pub(crate) fn files() -> &'static [ShellFile] {
-    &[ShellFile {
-        name: "die",
-        bytes: include_bytes!("../lib/die"),
-        mode: 0o644,
-        kind: Kind::Library,
-    }]
+/// A file of the library, as it is written into the build's directory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShellFile {
+    /// Its name in its directory.
+    pub(crate) name: &'static str,
+    /// Its contents.
+    pub(crate) bytes: &'static [u8],
+    /// Its permissions.
+    pub(crate) mode: u32,
+    /// The directory it belongs to.
+    pub(crate) kind: ShellFileKind,
 }
+
+macro_rules! library {
+    ($name:literal, $mode:literal) => {
+        ShellFile {
+            name: $name,
+            bytes: include_bytes!(concat!("../lib/", $name)),
+            mode: $mode,
+            kind: ShellFileKind::Library,
+        }
+    };
+}
+
+macro_rules! program {
+    ($directory:literal, $name:literal) => {
+        ShellFile {
+            name: $name,
+            bytes: include_bytes!(concat!("../", $directory, "/", $name)),
+            mode: 0o755,
+            kind: ShellFileKind::Program,
+        }
+    };
+}
+
+const FILES: &[ShellFile] = &[
+    library!("common-defaults", 0o644),
+    library!("common-functions", 0o644),
+    library!("dib-block-device.py", 0o755),
+    library!("dib-run-parts", 0o755),
+    library!("die", 0o644),
+    library!("element-info.py", 0o755),
+    library!("elements-functions", 0o644),
+    library!("img-defaults", 0o644),
+    library!("img-functions", 0o644),
+    library!("ramdisk-defaults", 0o644),
+    library!("ramdisk-functions", 0o644),
+    library!("shim-functions", 0o644),
+    program!("bin", "dib-block-device"),
+    program!("lib", "dib-run-parts"),
+    program!("bin", "mknod"),
+    program!("bin", "mount"),
+    program!("bin", "rm"),
+    program!("bin", "sudo"),
+    program!("bin", "umount"),
+];
+
+/// Returns all files of the library and the programs.
+pub(crate) fn files() -> &'static [ShellFile] {
+    FILES
+}
+
+#[cfg(test)]
+mod tests;

@@ -63,6 +63,8 @@ impl Places {
 pub struct ScriptWorld {
     places: Places,
     is_needed: bool,
+    /// The variables that the plan has from `environment.d`, as they were before; each phase reads the files anew.
+    before: BTreeMap<String, Option<String>>,
 }
 
 impl ScriptWorld {
@@ -72,6 +74,12 @@ impl ScriptWorld {
         Self {
             places,
             is_needed: hooks_directory::directories(plan).next().is_some(),
+            before: plan
+                .spec()
+                .element_environment
+                .keys()
+                .map(|name| (name.clone(), plan.spec().variables.get(name).cloned()))
+                .collect(),
         }
     }
 
@@ -106,6 +114,20 @@ impl ScriptWorld {
             })
         });
         Ok(present.collect())
+    }
+
+    /// Returns an environment as it was before any file of `environment.d` was read.
+    fn before_environment_files(
+        &self,
+        mut environment: BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        for (name, value) in &self.before {
+            match value {
+                Some(value) => environment.insert(name.clone(), value.clone()),
+                None => environment.remove(name),
+            };
+        }
+        environment
     }
 
     /// Has bash read the files of `environment.d` and returns the environment after them.
@@ -189,7 +211,7 @@ impl Surroundings for ScriptWorld {
             return Ok(planned);
         }
         let present = self.present(ctx, phase, planned)?;
-        let mut environment = ctx.environment();
+        let mut environment = self.before_environment_files(ctx.environment());
         if phase.runs_in_target() {
             ctx.bind_read_only(&self.places.hooks, IN_TARGET)?;
             environment = in_target(environment);
