@@ -1,9 +1,9 @@
 //! The files that elements' scripts find beside them: what they source from `$_LIB`, and the programs that stand first
 //! on their `PATH`.
 
-/// What a [`ShellFile`] is to the scripts.
+/// Where a [`ShellFile`] stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ShellFileKind {
+pub(crate) enum Kind {
     /// It stands in `$_LIB`.
     Library,
     /// It stands in the build's `bin`, and is run by its name.
@@ -20,7 +20,7 @@ pub(crate) struct ShellFile {
     /// Its permissions.
     pub(crate) mode: u32,
     /// The directory it belongs to.
-    pub(crate) kind: ShellFileKind,
+    pub(crate) kind: Kind,
 }
 
 macro_rules! library {
@@ -29,18 +29,18 @@ macro_rules! library {
             name: $name,
             bytes: include_bytes!(concat!("../lib/", $name)),
             mode: $mode,
-            kind: ShellFileKind::Library,
+            kind: Kind::Library,
         }
     };
 }
 
 macro_rules! program {
-    ($directory:literal, $name:literal) => {
+    ($name:literal) => {
         ShellFile {
             name: $name,
-            bytes: include_bytes!(concat!("../", $directory, "/", $name)),
+            bytes: include_bytes!(concat!("../bin/", $name)),
             mode: 0o755,
-            kind: ShellFileKind::Program,
+            kind: Kind::Program,
         }
     };
 }
@@ -58,13 +58,12 @@ const FILES: &[ShellFile] = &[
     library!("ramdisk-defaults", 0o644),
     library!("ramdisk-functions", 0o644),
     library!("shim-functions", 0o644),
-    program!("bin", "dib-block-device"),
-    program!("lib", "dib-run-parts"),
-    program!("bin", "mknod"),
-    program!("bin", "mount"),
-    program!("bin", "rm"),
-    program!("bin", "sudo"),
-    program!("bin", "umount"),
+    program!("dib-block-device"),
+    program!("mknod"),
+    program!("mount"),
+    program!("rm"),
+    program!("sudo"),
+    program!("umount"),
 ];
 
 /// Returns all files of the library and the programs.

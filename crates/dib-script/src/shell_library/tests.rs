@@ -1,0 +1,1 @@
+//! The library and the programs, run by the shells they are for.
