@@ -100,7 +100,12 @@ fn build(
     check_output_place(&spec)?;
     check_rights(&spec)?;
     elements_path::complete(&mut registry, &mut spec)?;
-    pipeline::build(&registry, &spec, &console_options(options, environment, stream))
+    let console = console_options(options, environment, stream);
+    if let (Some(log_file), Stream::Stdout) = (&console.log_file, stream) {
+        // Upstream's words, which are all that its callers see of such a build.
+        stdout::print(&format!("Output logs going to: {log_file}\n"))?;
+    }
+    pipeline::build(&registry, &spec, &console)
 }
 
 fn hook(phase: &str, name: &str, registry: Registry, environment: &Environment) -> Result<(), CliError> {

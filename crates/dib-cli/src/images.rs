@@ -10,7 +10,7 @@ use dib_image::{Checksums, DiskSpec, Event, Existing, ImageFormat, Output, Writt
 use indicatif::BinaryBytes;
 
 use crate::workspace::BuildDirectory;
-use crate::{CliError, Console, Step, boot_tests, formats};
+use crate::{CliError, Console, Step, boot_tests, formats, image_usage};
 
 /// Writes the images of a build whose tree is final.
 ///
@@ -22,8 +22,15 @@ pub(crate) fn write(
     directory: &BuildDirectory,
     console: &Console,
 ) -> Result<Vec<WrittenImage>, CliError> {
+    if let Some(usage) = image_usage::report(&directory.tree(), &build.variables)? {
+        console.say(&usage);
+    }
     let output = &build.plan.spec().output;
     let outputs = outputs(build.plan.spec())?;
+    if outputs.is_empty() {
+        // Whatever the build is for, a hook has left it.
+        return Ok(Vec::new());
+    }
     let mut shown = Shown::new(console);
     let nodes = build.device_nodes();
     let images = write_images(

@@ -25,11 +25,12 @@
 //! - [`image_spec`]: both become an `ImageSpec`; `elements_path`: the user's elements join the program's.
 //! - `image_file`: files that hold several images, each of which goes the same way.
 //! - `disk`: the plan, and what its disk is like.
-//! - [`pipeline`]: the build, in its sandbox; `workspace`, `download_cache`, `hook_scripts`, `formats`, `images` and
-//!   `report` are its parts.
+//! - [`pipeline`]: the build, in its sandbox; `workspace`, `download_cache`, `hook_scripts`, `formats`, `images`,
+//!   `image_usage` and `report` are its parts.
 //! - [`log`], [`progress`]: what a build shows.
 //! - [`error`]: what went wrong, and the exit codes.
 //! - `boot_tests`: whether an image boots.
+//! - [`other_name`]: the program under upstream's names.
 //! - `commands`: every subcommand, and what it prints; `stdout` is where it prints to.
 
 pub mod arguments;
@@ -37,6 +38,7 @@ pub mod environment;
 pub mod error;
 pub mod image_spec;
 pub mod log;
+pub mod other_name;
 pub mod pipeline;
 pub mod progress;
 
@@ -48,6 +50,7 @@ mod elements_path;
 mod formats;
 mod hook_scripts;
 mod image_file;
+mod image_usage;
 mod images;
 mod report;
 mod stdout;
@@ -102,7 +105,8 @@ impl Dib {
 
     /// Runs the command that this process was called with, and shows what goes wrong.
     ///
-    /// Called as `disk-image-create` the program understands upstream's command line, else that of `dib`. The process
+    /// Called by one of upstream's names, such as `disk-image-create`, the program understands that one's command line, else
+    /// that of `dib`. The process
     /// must have one thread still, as one is at the start of `main`: only such a process can make a sandbox.
     #[must_use]
     pub fn run(self) -> ExitCode {

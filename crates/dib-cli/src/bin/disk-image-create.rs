@@ -1,7 +1,7 @@
-//! The same program under the name that upstream's callers know; it goes by the name it is called by.
+//! `dib` under the name `disk-image-create`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    dib_cli::Dib::with_builtin_elements().run()
+    dib_cli::other_name::run_as("disk-image-create")
 }

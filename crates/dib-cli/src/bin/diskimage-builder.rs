@@ -1,7 +1,7 @@
-//! The same program under the name of upstream's that builds the images of YAML files.
+//! `dib` under the name `diskimage-builder`.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    dib_cli::Dib::with_builtin_elements().run()
+    dib_cli::other_name::run_as("diskimage-builder")
 }

@@ -1,0 +1,7 @@
+//! `dib` under the name `dib-run-parts`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dib_cli::other_name::run_as("dib-run-parts")
+}
