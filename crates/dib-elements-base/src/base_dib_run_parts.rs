@@ -2,8 +2,9 @@
 
 use dib_core::{HookContext, HookError};
 
-/// What is installed where the user names nothing else. It needs nothing but a POSIX shell and its usual tools.
-const DIB_RUN_PARTS: &str = include_str!("dib-run-parts.sh");
+/// What is installed where the user names nothing else: the one that scripts find in `$_LIB`, for it needs nothing but
+/// bash or a POSIX shell and its usual tools.
+const DIB_RUN_PARTS: &str = include_str!("../../dib-script/lib/dib-run-parts");
 
 /// Installs `dib-run-parts` as `/usr/local/bin/dib-run-parts`, owned by root, with mode 0755.
 ///

@@ -7,12 +7,14 @@
 //! - [`base`]: what every image gets; its hooks are [`ccache`], [`base_dib_run_parts`] and [`cloud_init`].
 //! - [`dib_init_system`], [`install_types`], [`pkg_map`], [`svc_map`]: what other elements build on.
 //! - [`install_bin`], [`install_static`]: what elements that are directories bring along.
+//! - [`cache_url`], [`source_repositories`]: files, archives and git repositories from elsewhere.
 //! - [`manifests`], [`sysprep`]: what stays of a build, and what does not.
 //! - [`modprobe`]: kernel modules.
 //! - [`runtime_ssh_host_keys`], [`openssh_server`] with [`harden_sshd_config`]: SSH.
 
 pub mod base;
 pub mod base_dib_run_parts;
+pub mod cache_url;
 pub mod ccache;
 pub mod cloud_init;
 pub mod dib_init_system;
@@ -25,6 +27,7 @@ pub mod modprobe;
 pub mod openssh_server;
 pub mod pkg_map;
 pub mod runtime_ssh_host_keys;
+pub mod source_repositories;
 pub mod svc_map;
 pub mod sysprep;
 
@@ -37,6 +40,7 @@ use dib_core::{DuplicateElement, Registry};
 pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
     [
         base::element(),
+        cache_url::element(),
         dib_init_system::element(),
         install_bin::element(),
         install_static::element(),
@@ -46,6 +50,7 @@ pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
         openssh_server::element(),
         pkg_map::element(),
         runtime_ssh_host_keys::element(),
+        source_repositories::element(),
         svc_map::element(),
         sysprep::element(),
     ]

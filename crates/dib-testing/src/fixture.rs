@@ -217,6 +217,14 @@ impl Fixture {
         self
     }
 
+    /// Runs the programs that the hook runs beside the target, with the test's own `PATH` and no other environment.
+    #[must_use]
+    pub fn running_on_host(mut self) -> Self {
+        self.machine.running_on_host();
+        let path = std::env::var("PATH").unwrap_or_default();
+        self.variable("PATH", &path)
+    }
+
     /// Shows `text` as `[name]` in recordings; for what differs from run to run.
     #[must_use]
     pub fn shown_as(mut self, text: &str, name: &str) -> Self {

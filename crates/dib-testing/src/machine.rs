@@ -9,11 +9,12 @@ use dib_sys::command::{CommandError, CommandOutcome, CommandStatus, HostCommand,
 use dib_sys::mounts::MountError;
 use dib_sys::{TargetPath, TargetRoot};
 
-/// Mounts nothing and runs nothing, but behaves as if it had.
+/// Mounts nothing and runs nothing, but behaves as if it had; programs beside the target it runs where a test says so.
 #[derive(Debug, Default)]
 pub(crate) struct RecordingMachine {
     mounted: Mutex<BTreeSet<TargetPath>>,
     failing: BTreeMap<String, i32>,
+    runs_on_host: bool,
 }
 
 impl RecordingMachine {
@@ -23,6 +24,10 @@ impl RecordingMachine {
 
     pub(crate) fn failing(&mut self, program: &str, status: i32) {
         self.failing.insert(program.to_owned(), status);
+    }
+
+    pub(crate) fn running_on_host(&mut self) {
+        self.runs_on_host = true;
     }
 
     fn outcome(&self, argv: &[String]) -> CommandOutcome {
@@ -85,8 +90,11 @@ impl Machine for RecordingMachine {
     fn run_on_host(
         &self,
         command: &HostCommand,
-        _on_line: &mut dyn FnMut(Stream, &str),
+        on_line: &mut dyn FnMut(Stream, &str),
     ) -> Result<CommandOutcome, CommandError> {
+        if self.runs_on_host {
+            return dib_sys::command::run_on_host(command, on_line);
+        }
         Ok(self.outcome(&command.argv))
     }
 

@@ -41,7 +41,14 @@ impl HookContext<'_> {
     /// # Errors
     /// When the lock can't be made or had.
     pub fn lock_in_cache(&self, name: &str) -> Result<File, HookError> {
-        let path = self.image_cache().join(format!("{name}.lock"));
+        self.lock_host_file(&self.image_cache().join(format!("{name}.lock")))
+    }
+
+    /// Waits for the lock on a file of the host as [`HookContext::lock_in_cache`] does; the file is made where it is missing.
+    ///
+    /// # Errors
+    /// When the file can't be made or its lock had.
+    pub fn lock_host_file(&self, path: &Utf8Path) -> Result<File, HookError> {
         let failed = |source| HookError::Host {
             action: "lock",
             path: path.to_string(),
@@ -50,7 +57,7 @@ impl HookContext<'_> {
         let lock = File::options()
             .create(true)
             .append(true)
-            .open(&path)
+            .open(path)
             .map_err(failed)?;
         let deadline = Instant::now() + LOCK_WAIT;
         let mut told = false;

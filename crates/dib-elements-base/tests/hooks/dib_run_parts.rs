@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dib-run-parts.sh");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../dib-script/lib/dib-run-parts");
 
 fn script(directory: &Path, name: &str, body: &str, mode: u32) {
     let path = directory.join(name);

@@ -10,5 +10,6 @@ mod maps;
 mod modprobe;
 mod packages;
 mod programs;
+mod source_repositories;
 mod ssh;
 mod sysprep;
