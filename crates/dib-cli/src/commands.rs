@@ -12,7 +12,7 @@ mod run_parts;
 
 use dib_core::{HookName, Phase, Registry};
 
-use crate::arguments::{CommandLine, DibCommand, ElementsCommand, ImageOptions};
+use crate::arguments::{CommandLine, CommandName, DibCommand, ElementsCommand, ImageOptions};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::image_spec::{check_output_place, check_rights, console_options, spec_from};
@@ -128,11 +128,15 @@ fn hook(phase: &str, name: &str, registry: Registry, environment: &Environment) 
 }
 
 /// Prints the help or version that was asked for, or says what is wrong with the command line.
-pub(crate) fn show_usage(usage: &clap::Error) -> Result<(), CliError> {
+pub(crate) fn show_usage(usage: &clap::Error, name: CommandName) -> Result<(), CliError> {
     // Nobody is left to tell when the stream is closed.
     let _ = usage.print();
     if usage.use_stderr() {
-        Err(CliError::reported(ErrorKind::Usage.exit_code()))
+        Err(match name {
+            // Upstream's own status; any other would be that of an executable.
+            CommandName::DibRunParts => CliError::silent(1),
+            _ => CliError::reported(ErrorKind::Usage.exit_code()),
+        })
     } else {
         Ok(())
     }

@@ -30,7 +30,6 @@
 //! - [`log`], [`progress`]: what a build shows.
 //! - [`error`]: what went wrong, and the exit codes.
 //! - `boot_tests`: whether an image boots.
-//! - [`other_name`]: the program under upstream's names.
 //! - `commands`: every subcommand, and what it prints; `stdout` is where it prints to.
 
 pub mod arguments;
@@ -38,7 +37,6 @@ pub mod environment;
 pub mod error;
 pub mod image_spec;
 pub mod log;
-pub mod other_name;
 pub mod pipeline;
 pub mod progress;
 
@@ -62,7 +60,7 @@ use std::process::ExitCode;
 
 use dib_core::{DuplicateElement, Registry};
 
-use arguments::CommandLine;
+use arguments::{CommandLine, CommandName};
 use environment::Environment;
 
 pub use error::{CliError, ErrorKind};
@@ -127,7 +125,7 @@ impl Dib {
         }
         let command_line = match CommandLine::parse(arguments) {
             Ok(command_line) => command_line,
-            Err(error) => return commands::show_usage(&error),
+            Err(error) => return commands::show_usage(&error, CommandName::of_program(arguments.first())),
         };
         let (environment, warnings) = Environment::read()?;
         for warning in warnings {

@@ -45,13 +45,12 @@ pub(super) fn expanded(arguments: &[OsString]) -> Vec<OsString> {
             .to_str()
             .and_then(|text| text.split_once('='))
             .map(|(_, value)| value);
-        match value {
-            Some(value) => expanded.push(OsString::from(format!("{option}={value}"))),
-            None => {
-                expanded.push(OsString::from(option));
-                if takes_value {
-                    expanded.extend(rest.next().cloned());
-                }
+        if let Some(value) = value {
+            expanded.push(OsString::from(format!("{option}={value}")));
+        } else {
+            expanded.push(OsString::from(option));
+            if takes_value {
+                expanded.extend(rest.next().cloned());
             }
         }
     }

@@ -157,10 +157,10 @@ Exit codes:
 pub(super) fn of_element_info() -> String {
     "Examples:
   element-info vm debian-minimal
-  eval \"$(element-info --env vm debian-minimal)\"; eval declare -A elements=(\"$(get_image_element_array)\")
+  eval \"$(element-info --env vm debian-minimal)\"; eval declare -A elements=($(get_image_element_array))
 
 Elements that are built in have no directory of files. IMAGE_ELEMENT names them, while IMAGE_ELEMENT_YAML and
-get_image_element_array, which map elements to directories, leave them out.
+get_image_element_array, which map elements to directories, leave them out; but in hooks of a build each has an empty one.
 "
     .to_owned()
 }

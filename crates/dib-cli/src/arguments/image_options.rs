@@ -142,7 +142,7 @@ pub struct ImageOptions {
     #[arg(long, value_name = "NAME[:TAG]")]
     pub docker_target: Option<String>,
 
-    /// Where elements get their software from unless DIB_INSTALLTYPE_<element> says otherwise, such as package. [default:
+    /// Where elements get their software from unless `DIB_INSTALLTYPE_<element>` says otherwise, such as package. [default:
     /// source]
     #[arg(long, value_name = "TYPE")]
     pub install_type: Option<String>,

@@ -1,7 +1,10 @@
 //! `dib` under the name `diskimage-builder`.
 
+#[path = "../other_name.rs"]
+mod other_name;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    dib_cli::other_name::run_as("diskimage-builder")
+    other_name::run_as("diskimage-builder")
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use camino::Utf8Path;
-use dib_core::{Plan, Registry};
+use camino::{Utf8Path, Utf8PathBuf};
+use dib_core::{Element, Plan, Registry};
 use dib_sys::command::quote;
 
 use crate::arguments::{ElementInfoArguments, ImageOptions};
@@ -31,9 +31,15 @@ pub(super) fn run(
     let upstream = elements_path::upstream_elements(|name| environment.get(name));
     elements_path::add_where_missing(&mut registry, upstream)?;
     let elements = Plan::elements_of(&registry, &spec)?;
+    let build = environment.get("TMP_BUILD_DIR").map(Utf8Path::new);
     let elements: Vec<_> = elements
         .iter()
-        .map(|planned| (planned.element.name().as_str(), planned.element.directory()))
+        .map(|planned| {
+            (
+                planned.element.name().as_str(),
+                directory_of(planned.element, build),
+            )
+        })
         .collect();
     if arguments.env {
         stdout::print(&for_shells(&elements))
@@ -42,13 +48,22 @@ pub(super) fn run(
     }
 }
 
-fn names(elements: &[(&str, Option<&Utf8Path>)]) -> String {
+/// Returns an element's directory. Those of the program have one in builds alone, which make it.
+fn directory_of(element: &Element, build: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
+    let in_build = || {
+        let directory = build?.join("elements").join(element.name().as_str());
+        directory.is_dir().then_some(directory)
+    };
+    element.directory().map(Utf8Path::to_owned).or_else(in_build)
+}
+
+fn names(elements: &[(&str, Option<Utf8PathBuf>)]) -> String {
     let names: Vec<_> = elements.iter().map(|(name, _)| *name).collect();
     names.join(" ")
 }
 
 /// Returns what a shell evaluates to know the elements and, of those that have one, their directories.
-fn for_shells(elements: &[(&str, Option<&Utf8Path>)]) -> String {
+fn for_shells(elements: &[(&str, Option<Utf8PathBuf>)]) -> String {
     let (mut yaml, mut array) = (String::new(), Vec::new());
     for (name, directory) in elements {
         if let Some(directory) = directory {
@@ -56,6 +71,10 @@ fn for_shells(elements: &[(&str, Option<&Utf8Path>)]) -> String {
                 .expect("a String takes all text");
             array.push(format!("[{name}]={}", quote(directory.as_str())));
         }
+    }
+    if yaml.is_empty() {
+        // Nothing would not be a mapping.
+        yaml.push_str("{}\n");
     }
     format!(
         "export IMAGE_ELEMENT={}\nexport IMAGE_ELEMENT_YAML={}\nget_image_element_array() {{\n    echo {}\n}}\nexport -f \
@@ -88,8 +107,8 @@ mod tests {
     fn a_shell_knows_the_elements_and_their_directories() {
         let elements = [
             ("base", None),
-            ("my-vm", Some(Utf8Path::new("/opt/my elements/my-vm"))),
-            ("yes", Some(Utf8Path::new("/opt/it's/yes"))),
+            ("my-vm", Some("/opt/my elements/my-vm".into())),
+            ("yes", Some("/opt/it's/yes".into())),
         ];
         let script = format!(
             "{}\nprintf '%s|' \"$IMAGE_ELEMENT\" \"$IMAGE_ELEMENT_YAML\"\neval declare -A a=(\"$(get_image_element_array)\")\n\

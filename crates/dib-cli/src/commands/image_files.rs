@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use dib_core::Registry;
 
 use super::build;
-use crate::arguments::{BuildArguments, CommandLine, ImageFileOptions, ImageOptions};
+use crate::arguments::{BuildArguments, CommandLine, CommandName, ImageFileOptions, ImageOptions};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::image_file::{self, ImageCommand, ImageFileError};
@@ -115,7 +115,9 @@ fn build_one(
     let mut options = match CommandLine::parse(&argv) {
         Ok(CommandLine::DiskImageCreate(options)) => options,
         Ok(_) => return Err(no_build()),
-        Err(error) => return super::show_usage(&error).and_then(|()| Err(no_build())),
+        Err(error) => {
+            return super::show_usage(&error, CommandName::DiskImageCreate).and_then(|()| Err(no_build()));
+        }
     };
     let environment = if options.clear_environment {
         // The image's own variables are none of those that the user happened to have.
