@@ -1,5 +1,6 @@
 //! Builds that are killed or interrupted.
 
+use std::fs;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
@@ -13,10 +14,14 @@ use crate::world::{World, succeed};
 
 /// A build that is in the middle of a command which ignores signals and would go on for ten minutes.
 fn started(world: &World, arguments: &[&str]) -> Child {
+    start(&world.tiny_build(arguments))
+}
+
+/// Starts a build, or several, and waits until the first is in the middle of such a command.
+fn start(build: &Command) -> Child {
     // The command is in the target, so it tells by its output that it runs; the trace goes to a pipe that stays open.
     // The tests themselves may run in the background of a shell, which ignores SIGINT for them.
-    let build = world.tiny_build(arguments);
-    let mut build = with_default_interrupt(&build)
+    let mut build = with_default_interrupt(build)
         .env(
             "MYORG_COMMAND",
             "trap '' TERM INT HUP; echo it runs; sleep 600 & wait; sleep 600",
@@ -102,4 +107,19 @@ fn an_interrupted_build_cleans_up_after_itself() {
         assert!(world.names("out").is_empty(), "{:?}", world.names("out"));
         world.assert_nothing_is_left();
     }
+}
+
+#[test]
+fn an_interruption_ends_the_builds_of_all_images() {
+    let world = World::new();
+    let entry = |name: &str| format!("- {{imagename: {name}, elements: [myorg-tiny], types: [tar]}}\n");
+    fs::write(world.path("home/images.yaml"), entry("one") + &entry("two")).unwrap();
+    let mut command = world.program("myorg-dib");
+    command.args(["build", "-f", "../home/images.yaml"]);
+    let mut build = start(&command);
+    kill(Pid::from_raw(build.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    assert_eq!(build.wait().unwrap().code(), Some(130));
+    wait_for_the_pipe(&mut build);
+    assert!(world.names("out").is_empty(), "{:?}", world.names("out"));
+    world.assert_nothing_is_left();
 }

@@ -5,5 +5,6 @@ mod break_points;
 mod builds;
 mod command_lines;
 mod elements_path;
+mod image_files;
 mod killed;
 mod world;

@@ -293,3 +293,36 @@ fn pruning_needs_to_know_what() {
     assert!(parse(&["dib", "cache", "prune", "--older-than", "30d", "--max-size", "1"]).is_ok());
     assert!(parse(&["dib", "cache", "list", "--image-cache", "/cache"]).is_ok());
 }
+
+#[test]
+fn files_of_images_stand_for_themselves() {
+    let options = ImageFileOptions {
+        dry_run: true,
+        stop_on_failure: true,
+    };
+    let expected: Vec<camino::Utf8PathBuf> = vec!["a.yaml".into(), "b.yaml".into()];
+    let upstream = ["diskimage-builder", "a.yaml", "--stop", "b.yaml", "--dry-run"];
+    let Ok(CommandLine::ImageFiles(parsed)) = parse(&upstream) else {
+        panic!("{:?}", parse(&upstream));
+    };
+    assert_eq!((parsed.files, parsed.options), (expected.clone(), options));
+    let ours = [
+        "dib",
+        "build",
+        "-f",
+        "a.yaml",
+        "--file=b.yaml",
+        "--dry-run",
+        "--stop-on-failure",
+    ];
+    let Ok(CommandLine::Dib(DibArguments {
+        command: DibCommand::Build(parsed),
+    })) = parse(&ours)
+    else {
+        panic!("{:?}", parse(&ours));
+    };
+    let parsed = *parsed;
+    assert_eq!((parsed.files, parsed.options), (expected, options));
+    assert_eq!(parsed.image, ImageOptions::default());
+    assert!(parse(&["diskimage-builder"]).is_err());
+}

@@ -41,7 +41,7 @@ impl ImageCommand {
             match (key.role, value) {
                 (Role::Option(option), value) => add_option(&mut command.arguments, option, key.kind, value),
                 (Role::Elements, Value::Texts(elements)) => {
-                    command.arguments.extend(elements.iter().cloned())
+                    command.arguments.extend_from_slice(elements);
                 }
                 (Role::Environment, Value::TextsByName(variables)) => command.variables.clone_from(variables),
                 (Role::Ramdisk, Value::Switch(true)) => command.program = RAMDISK_IMAGE_CREATE,

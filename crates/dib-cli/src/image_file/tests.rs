@@ -146,7 +146,7 @@ fn all_that_is_wrong_is_told_with_its_place() {
             r#"4:15: image-size must be a whole number from 1, not "big""#,
             "5:14: skip-base must be true or false, not a text",
             r#"7:5: "DIB-RELEASE" is no name for a variable"#,
-            "8:11: DIB_X must be a text, not nothing",
+            "8:10: DIB_X must be a text, not nothing",
             "9:12: DIB_Y must be a text, not a list",
             "10:13: elements must be a list, not a text",
             "11:3: an image must be a mapping, not a text",
