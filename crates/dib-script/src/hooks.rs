@@ -144,7 +144,7 @@ impl Program for Script {
             let again = format!("chroot \"$TMP_MOUNT_PATH\" {}", command.join(" "));
             return ctx
                 .run_with_environment(command, ctx.environment())
-                .map_err(|error| replayed_by(error, again));
+                .map_err(|error| replayed_by(error, &again));
         }
         let observer = ctx.observer();
         let mut made_device = false;
@@ -152,7 +152,7 @@ impl Program for Script {
             made_device |= line.starts_with(OWN_DEVICE);
             observer.output(line);
         })
-        .map_err(|error| replayed_by(error, format!("\"$TMP_HOOKS_PATH\"/{inside}")))?;
+        .map_err(|error| replayed_by(error, &format!("\"$TMP_HOOKS_PATH\"/{inside}")))?;
         if made_device && self.phase == Phase::BlockDevice {
             return Err(
                 HookError::other(format!("{file} has made a block device of its own"))
@@ -164,7 +164,7 @@ impl Program for Script {
 }
 
 /// Says how a script that failed is run again: in the shell of a break point, which has all of its many variables.
-fn replayed_by(error: HookError, line: String) -> HookError {
+fn replayed_by(error: HookError, line: &str) -> HookError {
     match error {
         HookError::Command(CommandError::Failed {
             argv,

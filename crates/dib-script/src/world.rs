@@ -65,6 +65,8 @@ pub struct ScriptWorld {
     is_needed: bool,
     /// The variables that the plan has from `environment.d`, as they were before; each phase reads the files anew.
     before: BTreeMap<String, Option<String>>,
+    /// The packages that the user asked for, where it is for scripts to install them.
+    packages: Vec<String>,
 }
 
 impl ScriptWorld {
@@ -80,6 +82,7 @@ impl ScriptWorld {
                 .keys()
                 .map(|name| (name.clone(), plan.spec().variables.get(name).cloned()))
                 .collect(),
+            packages: packages_for_scripts(plan),
         }
     }
 
@@ -227,12 +230,28 @@ impl Surroundings for ScriptWorld {
         if !self.is_needed {
             return Ok(());
         }
+        if phase == Phase::Install && !self.packages.is_empty() {
+            let command = ["install-packages".to_owned()].into_iter().chain(self.packages.clone());
+            ctx.run_with_environment(command.collect(), ctx.environment())?;
+        }
         if phase.runs_in_target() {
             ctx.unmount(IN_TARGET)?;
             return ctx.remove_directory(IN_TARGET);
         }
         self.keep_device_nodes(ctx)
     }
+}
+
+/// Returns the packages that the user asked for, unless an element of the program installs them.
+fn packages_for_scripts(plan: &Plan<'_>) -> Vec<String> {
+    let native = plan
+        .elements()
+        .iter()
+        .any(|planned| planned.element.directory().is_none() && planned.element.provides_name("package-installer"));
+    if native {
+        return Vec::new();
+    }
+    plan.spec().packages.clone()
 }
 
 /// Returns the environment that scripts have in the target, where they have this one beside it.

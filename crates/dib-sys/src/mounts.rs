@@ -125,7 +125,8 @@ pub fn bind_read_only_recursive(
 /// Mounts a tmpfs with mode 0755 on the directory `at`, a path of the host.
 ///
 /// `size` is what `tmpfs(5)` takes: bytes, with a suffix `k`, `m` or `g`, or a share of the memory as in `80%`. Without
-/// it the kernel takes half of the memory.
+/// it the kernel takes half of the memory. Device nodes in it work where the kernel lets them be made: scripts of root's
+/// builds make `/dev/null` themselves.
 ///
 /// # Errors
 /// When `at` is not a directory, `size` makes no sense or the kernel refuses.
@@ -136,7 +137,7 @@ pub fn tmpfs(at: &Utf8Path, size: Option<&str>) -> Result<(), MountError> {
         Some("tmpfs"),
         at.as_str(),
         Some("tmpfs"),
-        MsFlags::MS_NODEV,
+        MsFlags::empty(),
         Some(options.as_str()),
     )
     .map_err(|errno| MountError::HostMount {

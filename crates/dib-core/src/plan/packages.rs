@@ -158,7 +158,11 @@ fn push(packages: &mut Vec<PlannedPackage>, package: PlannedPackage) {
 
 /// Checks that somebody installs the packages that are wanted.
 fn check_installer(elements: &[PlannedElement<'_>], packages: &[PlannedPackage]) -> Result<(), PlanError> {
-    let installs = |planned: &PlannedElement<'_>| planned.element.provides_name(PACKAGE_INSTALLER);
+    // Upstream's own element, where it is used as a directory, does not say that it does.
+    let installs = |planned: &PlannedElement<'_>| {
+        planned.element.provides_name(PACKAGE_INSTALLER)
+            || planned.element.name().as_str() == "package-installs"
+    };
     match packages.first() {
         Some(package) if !elements.iter().any(installs) => Err(PlanError::NothingInstalls {
             package: package.clone(),
