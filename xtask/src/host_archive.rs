@@ -33,6 +33,27 @@ impl HostArchive {
         mirror.ok_or_else(|| TaskError::Check(format!("apt's files on this host name no source of {suite}")))
     }
 
+    /// The variables that have elements in shell take packages from here.
+    pub(crate) fn variables(&self) -> Result<[(&'static str, String); 3], TaskError> {
+        let (main, security) = (self.mirror_of("")?, self.mirror_of("-security")?);
+        let suite = &self.suite;
+        // They have no other way to pass on that the host accepts an archive which was not renewed in time.
+        let option = if self.accepts_expired_releases() {
+            " [check-valid-until=no]"
+        } else {
+            ""
+        };
+        let sources = format!(
+            "default:deb{option} {main} {suite} main\nupdates:deb{option} {main} {suite}-updates main\n\
+             security:deb{option} {security} {suite}-security main"
+        );
+        Ok([
+            ("DIB_DISTRIBUTION_MIRROR", main.to_owned()),
+            ("DIB_DEBIAN_SECURITY_MIRROR", security.to_owned()),
+            ("DIB_APT_SOURCES_CONF", sources),
+        ])
+    }
+
     /// Whether the host's apt uses a release file past its `Valid-Until`.
     pub(crate) fn accepts_expired_releases(&self) -> bool {
         self.apt_options.iter().any(|option| {

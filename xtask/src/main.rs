@@ -19,6 +19,7 @@ mod boot_image;
 mod boot_mutants;
 mod build_image;
 mod build_traces;
+mod callers;
 mod ci;
 mod compare_packages;
 mod disk_checks;
@@ -82,6 +83,7 @@ enum Task {
     ComparePackages(compare_packages::ComparePackages),
     KillTest(kill_test::KillTest),
     BadMirrors(bad_mirrors::BadMirrors),
+    Callers(callers::Callers),
     Bench(bench::Bench),
     Ci(ci::Ci),
 }
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         Task::UbuntuArchive(task) => ubuntu_archive::ubuntu_archive(&task),
         Task::Serve(task) => serve::serve(&task),
         Task::Test(task) => test::test(&task),
+        Task::Callers(task) => callers::callers(&task),
         Task::Bench(task) => bench::bench(&task),
         Task::Ci(task) => ci::ci(&task),
         Task::Reproduce(task) => reproduce::reproduce(&task),

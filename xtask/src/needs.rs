@@ -114,6 +114,38 @@ pub(crate) const UPSTREAM: &[Need] = &[
     },
 ];
 
+/// What the callers of `disk-image-create` and their elements call.
+pub(crate) const CALLERS: &[Need] = &[
+    Need {
+        program: "python3",
+        package: "python3-venv",
+    },
+    Need {
+        program: "git",
+        package: "git",
+    },
+    Need {
+        program: "cpio",
+        package: "cpio",
+    },
+    Need {
+        program: "openssl",
+        package: "openssl",
+    },
+    Need {
+        program: "java",
+        package: "default-jre-headless",
+    },
+    Need {
+        program: "/usr/share/java/zookeeper.jar",
+        package: "libzookeeper-java",
+    },
+    Need {
+        program: "qemu-img",
+        package: "qemu-utils",
+    },
+];
+
 /// What booting an image calls: QEMU, and firmware for UEFI.
 pub(crate) const BOOT: &[Need] = &[
     Need {

@@ -53,18 +53,6 @@ impl Upstream {
         output: &Utf8Path,
         work: &Utf8Path,
     ) -> Result<Command, TaskError> {
-        let (main, security) = (archive.mirror_of("")?, archive.mirror_of("-security")?);
-        let suite = &archive.suite;
-        // It has no other way to pass on that the host accepts an archive which was not renewed in time.
-        let option = if archive.accepts_expired_releases() {
-            " [check-valid-until=no]"
-        } else {
-            ""
-        };
-        let sources = format!(
-            "default:deb{option} {main} {suite} main\nupdates:deb{option} {main} {suite}-updates main\n\
-             security:deb{option} {security} {suite}-security main"
-        );
         let mut command = Command::new(self.programs.join("disk-image-create"));
         command.args(["-t", image_type, "-o", output.as_str(), "debian-minimal"]);
         command
@@ -76,10 +64,8 @@ impl Upstream {
             .env("HOME", work)
             .env("TMP_DIR", work)
             .env("DIB_IMAGE_CACHE", work.join("cache"))
-            .env("DIB_RELEASE", suite)
-            .env("DIB_DISTRIBUTION_MIRROR", main)
-            .env("DIB_DEBIAN_SECURITY_MIRROR", security)
-            .env("DIB_APT_SOURCES_CONF", sources);
+            .env("DIB_RELEASE", &archive.suite)
+            .envs(archive.variables()?);
         for kept in ["http_proxy", "https_proxy", "no_proxy"] {
             command.envs(env::var(kept).map(|value| (kept, value)));
         }

@@ -1,0 +1,1 @@
+export PIP_CERT=/tmp/in_target.d/host-certificates.crt
