@@ -45,9 +45,10 @@ fn each_callers_invocation_is_understood() {
     let check = |line: &str, expected: &ImageOptions| check(&line.split(' ').collect::<Vec<_>>(), expected);
     // nodepool
     check(
-        "-x -t qcow2,raw --checksum --no-tmpfs -o /images/noble-1 ubuntu vm",
+        "-x -t qcow2,raw --checksum --no-tmpfs --qemu-img-options compat=0.10 -o /images/noble-1 ubuntu vm",
         &ImageOptions {
             trace: 1,
+            qemu_img_options: some("compat=0.10"),
             types: some("qcow2,raw"),
             checksum: some("1"),
             no_tmpfs: true,

@@ -14,6 +14,7 @@ use nix::unistd::{AccessFlags, access};
 use crate::arguments::RunPartsArguments;
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
+use crate::image_spec::Setting;
 use crate::log::Stream;
 use crate::stdout;
 
@@ -165,6 +166,7 @@ fn matching(names: Vec<String>, pattern: &str) -> Result<(Vec<String>, Vec<Strin
         .args(["-E", "-e", pattern])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(failed)?;
     let mut stdin = grep.stdin.take().expect("it was asked for");
@@ -175,8 +177,12 @@ fn matching(names: Vec<String>, pattern: &str) -> Result<(Vec<String>, Vec<Strin
     // It has read all or is gone: what can't be written then is no loss.
     let _ = writer.join();
     if !matches!(output.status.code(), Some(0 | 1)) {
-        let message = format!("{NAMES} is {pattern:?}, which is no extended regular expression");
-        return Err(CliError::new(ErrorKind::OfCommand(1), message));
+        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Setting {
+            value: pattern,
+            origin: NAMES,
+        }
+        .invalid(reason));
     }
     let matched = String::from_utf8_lossy(&output.stdout);
     let matched: Vec<&str> = matched.lines().collect();

@@ -1,5 +1,7 @@
+mod outputs;
+
 use camino::Utf8Path;
-use dib_core::{BreakPoint, ChecksumKind, Compression, ExistingOutput, ImageType, Phase};
+use dib_core::{BreakPoint, ChecksumKind, Compression, DiskImages, ExistingOutput, ImageType, Phase};
 
 use super::*;
 use crate::arguments::CommandLine;
@@ -214,42 +216,6 @@ fn switches_come_from_either() {
 }
 
 #[test]
-fn an_extension_is_left_out_with_a_single_type_that_it_names() {
-    let base = |spec: ImageSpec| spec.output.base.into_string();
-    check(
-        base,
-        &[
-            (&["-o", "/i/a.qcow2"], &[], "/i/a".into()),
-            (&["-o", "a.raw", "-t", "raw"], &[], "a".into()),
-            (&["-o", "a.raw"], &[], "a.raw".into()),
-            (&["-o", "a.qcow2", "-t", "qcow2,raw"], &[], "a.qcow2".into()),
-            (&["-o", "a.qcow2.qcow2"], &[], "a.qcow2".into()),
-            (&["-o", "x-24.04.1"], &[], "x-24.04.1".into()),
-            (
-                &[],
-                &[("IMAGE_NAME", "from-variable.qcow2")],
-                "from-variable".into(),
-            ),
-            (&[], &[], "image".into()),
-        ],
-    );
-    for path in ["a/", "/", "..", "a/.", ".qcow2", "a/.qcow2"] {
-        check_refused(
-            &["-o", path],
-            &[],
-            &format!("error: -o is {path:?}\n  because the path of a file is expected\n"),
-        );
-    }
-    check(
-        |spec| spec.output.types,
-        &[
-            (&["-t", "tar, raw,tar"], &[], vec![ImageType::Tar, ImageType::Raw]),
-            (&["-t", ""], &[], vec![ImageType::Qcow2]),
-        ],
-    );
-}
-
-#[test]
 fn break_points_come_from_their_variables() {
     check(
         |spec| {
@@ -368,11 +334,16 @@ fn a_cleared_environment_sets_nothing() {
         ("DIB_OFFLINE", "1"),
         ("PATH", "/bin"),
     ];
-    let spec = spec(&["-c", "ubuntu"], &variables).unwrap();
-    assert_eq!(spec.arch, Arch::of_this_machine());
-    assert_eq!(spec.freshness, Freshness::Checked);
-    let names: Vec<_> = spec.variables.keys().map(String::as_str).collect();
-    assert_eq!(names, ["DIB_ARGS", "DIB_DEBUG_TRACE", "HOME", "PATH"]);
+    let by_variable = [&variables[..], &[("CLEAR_ENV", "1")]].concat();
+    for spec in [
+        spec(&["-c", "ubuntu"], &variables).unwrap(),
+        spec(&["ubuntu"], &by_variable).unwrap(),
+    ] {
+        assert_eq!(spec.arch, Arch::of_this_machine());
+        assert_eq!(spec.freshness, Freshness::Checked);
+        let names: Vec<_> = spec.variables.keys().map(String::as_str).collect();
+        assert_eq!(names, ["DIB_ARGS", "DIB_DEBUG_TRACE", "HOME", "PATH"]);
+    }
 }
 
 #[test]
