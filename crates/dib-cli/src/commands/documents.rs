@@ -76,6 +76,8 @@ mod tests {
             "dib-run-parts",
             "element-info",
             "cache-url",
+            "diskimage-builder",
+            "dib-schema",
         ] {
             assert!(path.join(format!("{name}.1")).is_file(), "{name}");
         }
