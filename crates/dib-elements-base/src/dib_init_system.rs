@@ -3,7 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use camino::Utf8PathBuf;
 use dib_core::{Element, HookContext, HookError, Phase, Variable};
+
+use crate::install_bin::directory_of_hooks;
+use crate::install_static::copy_into;
 
 const PROGRAM: &str = "/usr/local/bin/dib-init-system";
 const KNOWN: &str = "one of upstart, systemd, openrc and sysv is needed";
@@ -18,6 +22,8 @@ pub fn element() -> Element {
             "the init system: upstart, systemd, openrc or sysv; a distribution's element sets it",
         ))
         .hook(Phase::PreInstall, "04-dib-init-system", dib_init_system)
+        .hook(Phase::Install, "20-install-init-scripts", install_init_scripts)
+        .hook(Phase::PostInstall, "10-enable-init-scripts", enable_init_scripts)
 }
 
 /// An init system that elements know how to deal with.
@@ -64,6 +70,15 @@ impl fmt::Display for InitSystem {
 }
 
 impl InitSystem {
+    /// Returns the directory of the image that its scripts, jobs or units stand in.
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Upstart => "/etc/init",
+            Self::Systemd => "/usr/lib/systemd/system",
+            Self::Openrc | Self::Sysv => "/etc/init.d",
+        }
+    }
+
     /// Returns the init system of the image, from `DIB_INIT_SYSTEM`.
     ///
     /// # Errors
@@ -93,6 +108,45 @@ pub fn dib_init_system(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let init_system = InitSystem::of_image(ctx)?;
     ctx.create_directory("/usr/local/bin")?;
     ctx.write(PROGRAM, format!("#!/bin/sh\necho {init_system}\n"), 0o775)
+}
+
+/// Installs what the build's elements have in `init-scripts/` for the image's init system.
+///
+/// # Errors
+/// When `DIB_INIT_SYSTEM` is unset or unknown, or when a file can't be read or written.
+pub fn install_init_scripts(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    let init_system = InitSystem::of_image(ctx)?;
+    let Some(scripts) = scripts_for(ctx, init_system) else {
+        ctx.nothing(format!("no element has scripts for {init_system}"));
+        return Ok(());
+    };
+    ctx.create_directory(init_system.directory())?;
+    copy_into(ctx, &scripts, init_system.directory())
+}
+
+/// Has `OpenRC` start those scripts; elements have the other init systems do so themselves.
+///
+/// # Errors
+/// When `DIB_INIT_SYSTEM` is unset or unknown, or when `rc-update` fails.
+pub fn enable_init_scripts(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    let init_system = InitSystem::of_image(ctx)?;
+    let scripts = scripts_for(ctx, init_system).filter(|_| init_system == InitSystem::Openrc);
+    let Some(scripts) = scripts else {
+        ctx.nothing("only scripts for OpenRC are enabled here");
+        return Ok(());
+    };
+    for script in ctx.host_files_below(&scripts)? {
+        if let Some(name) = script.file_name() {
+            ctx.run(&["rc-update", "add", name, "default"], &[])?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the directory of the scripts that the build's elements have for an init system, where one has any.
+fn scripts_for(ctx: &HookContext<'_>, init_system: InitSystem) -> Option<Utf8PathBuf> {
+    let directory = directory_of_hooks(ctx, "init-scripts")?.join(init_system.to_string());
+    Some(directory).filter(|directory| directory.is_dir())
 }
 
 #[cfg(test)]

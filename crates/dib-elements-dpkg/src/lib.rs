@@ -1,4 +1,4 @@
-//! The elements `dpkg` and `package-installs`: what every image made of `.deb` packages needs while it is built.
+//! The elements `dpkg` and `package-installs`, and `apt-conf` and its kin: what every image made of `.deb` packages needs while it is built.
 //!
 //! They keep daemons from starting, translations from being fetched and `dpkg` from flushing every file to disk; they
 //! share the host's cache of packages with the target, use the host's proxy and the user's keys, and install the packages that
@@ -12,8 +12,10 @@
 //!   [`trim_dpkg`]: the phase `root`;
 //! - [`disable_apt_recommends`], [`apt_get_update`]: before packages are installed;
 //! - [`apt_get`], [`package_installs`]: how packages come and go, and the element that has them do so;
+//! - [`apt_files`]: files for apt that the user has;
 //! - [`clean_up_cache`], [`write_dpkg_manifest`]: the end.
 
+pub mod apt_files;
 pub mod apt_get;
 pub mod apt_get_update;
 pub mod apt_keyring;
@@ -31,13 +33,16 @@ mod present_packages;
 
 use dib_core::{DuplicateElement, Element, Phase, Registry, Variable};
 
-/// Registers the elements `dpkg` and `package-installs`.
+/// Registers the elements of this crate.
 ///
 /// # Errors
 /// When the registry holds an element of one of these names already.
 pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
     registry.add(element())?;
-    registry.add(package_installs::element())
+    registry.add(package_installs::element())?;
+    registry.add(apt_files::apt_conf_element())?;
+    registry.add(apt_files::apt_sources_element())?;
+    registry.add(apt_files::apt_preferences_element())
 }
 
 /// Returns the element `dpkg`.

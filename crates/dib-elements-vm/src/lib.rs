@@ -9,13 +9,14 @@
 //! - [`mod@block_device`]: how the disk is laid out.
 //! - [`mod@bootloader`]: GRUB, its menu and its files.
 //! - [`mod@growroot`], [`mod@dhcp_all_interfaces`], [`mod@enable_serial_console`]: what happens at boot.
-//! - [`mod@cloud_init`], [`mod@cloud_init_datasources`]: cloud-init, and whom it asks.
+//! - [`mod@cloud_init`], [`mod@cloud_init_datasources`], [`mod@cloud_init_growing`]: cloud-init, whom it asks, and what it grows.
 //! - [`mod@devuser`]: somebody to log in as.
 
 pub mod block_device;
 pub mod bootloader;
 pub mod cloud_init;
 pub mod cloud_init_datasources;
+pub mod cloud_init_growing;
 pub mod devuser;
 pub mod dhcp_all_interfaces;
 pub mod enable_serial_console;
@@ -43,6 +44,8 @@ pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
         cloud_init::element(),
         cloud_init_datasources::datasources(),
         cloud_init_datasources::nocloud(),
+        cloud_init_growing::growpart(),
+        cloud_init_growing::disable_resizefs(),
         devuser::element(),
     ] {
         registry.add(element)?;
