@@ -7,4 +7,5 @@ mod command_lines;
 mod elements_path;
 mod image_files;
 mod killed;
+mod other_names;
 mod world;
