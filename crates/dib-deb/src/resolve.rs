@@ -72,6 +72,14 @@ pub enum ResolveError {
         /// How it ended, with its last lines.
         source: CommandError,
     },
+    /// A package that is asked for can't be beside one that every system has.
+    #[error("apt would remove {removed}, without which no script runs, for {}", names.join(" "))]
+    Removes {
+        /// What it would remove.
+        removed: String,
+        /// What it was to install.
+        names: Vec<String>,
+    },
     /// What apt needs can't be written or removed.
     #[error("failed to prepare apt in the target")]
     Target(#[from] TargetError),
@@ -95,7 +103,8 @@ pub fn check_names(archive: &Archive, stages: &[Stage<'_>]) -> Result<(), Resolv
 /// Asks apt in the target what the names of the stages come to in a system that holds the packages of `bootstrap`.
 ///
 /// apt sees the lists and sources that the target has. For each stage its status says that all packages of the stages
-/// before are installed; none of them is removed again.
+/// before are installed. What it would remove of theirs, since a later one conflicts with it, is left out; of `bootstrap`,
+/// nothing may be removed.
 ///
 /// # Errors
 /// When no source has a name, apt finds no set that fits (its last lines say why), or chooses what `archive` doesn't
@@ -134,8 +143,17 @@ fn decide(
         .iter()
         .filter(|stage| !stage.names.is_empty())
         .try_for_each(|stage| {
-            let added = asking.ask(&packages, stage)?;
-            packages.extend(added);
+            let answer = asking.ask(&packages, stage)?;
+            let is_removed =
+                |package: &PackageRecord| answer.removed.iter().any(|name| name == package.name());
+            if let Some(package) = bootstrap.iter().find(|package| is_removed(package)) {
+                return Err(ResolveError::Removes {
+                    removed: package.to_string(),
+                    names: stage.names.iter().map(|&name| name.to_owned()).collect(),
+                });
+            }
+            packages.retain(|package| !is_removed(package));
+            packages.extend(answer.added);
             Ok(())
         });
     let ended = asking.end();

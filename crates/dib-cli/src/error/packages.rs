@@ -51,7 +51,8 @@ pub(super) fn meaning(error: &(dyn Error + 'static)) -> Meaning {
     } else if let Some(error) = as_error::<ResolveError>(error) {
         match error {
             ResolveError::NoPackage { .. } => (Some(ErrorKind::Configuration), Some(MISSPELT)),
-            ResolveError::Apt {
+            ResolveError::Removes { .. }
+            | ResolveError::Apt {
                 source: CommandError::Failed { .. },
                 ..
             } => (Some(ErrorKind::Configuration), Some(WHO_ASKS)),

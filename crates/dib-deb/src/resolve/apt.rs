@@ -20,6 +20,14 @@ const LISTS_READ: &str = "/var/lib/apt/dib/lists.bin";
 /// The lists that hold only what the decision can be about.
 const SHORT_LISTS: &str = "/var/lib/apt/dib/lists";
 
+/// What apt does for a stage.
+pub(super) struct Answer {
+    /// What it installs, in order.
+    pub(super) added: Vec<PackageRecord>,
+    /// The names of what it removes, since it can't be beside what it installs.
+    pub(super) removed: Vec<String>,
+}
+
 /// apt in the target, ready to be asked until [`Asking::end`].
 pub(super) struct Asking<'a> {
     place: Place<'a>,
@@ -49,12 +57,8 @@ impl<'a> Asking<'a> {
         })
     }
 
-    /// Returns what apt adds to the packages that are there, for one stage.
-    pub(super) fn ask(
-        &self,
-        there: &[PackageRecord],
-        stage: &Stage<'_>,
-    ) -> Result<Vec<PackageRecord>, ResolveError> {
+    /// Returns what apt does to the packages that are there, for one stage.
+    pub(super) fn ask(&self, there: &[PackageRecord], stage: &Stage<'_>) -> Result<Answer, ResolveError> {
         let place = self.place;
         place
             .target
@@ -62,9 +66,7 @@ impl<'a> Asking<'a> {
         let command = self.command(stage);
         let mut lines = Vec::new();
         run_in_target(place.target, &command, &mut |stream, line| match stream {
-            // The rest is of use only when apt fails, and is part of the error then.
-            Stream::Stdout if line.starts_with('\'') => lines.push(line.to_owned()),
-            Stream::Stdout => {}
+            Stream::Stdout => lines.push(line.to_owned()),
             Stream::Stderr => place.progress.line(line),
         })
         .and_then(|outcome| outcome.require_success(&command))
@@ -72,13 +74,17 @@ impl<'a> Asking<'a> {
             names: stage.names.iter().map(|&name| name.to_owned()).collect(),
             source,
         })?;
-        lines
+        let removed = removed(&lines);
+        let added = lines
             .into_iter()
+            // The rest is of use only when apt fails, and is part of the error then.
+            .filter(|line| line.starts_with('\''))
             .map(|line| match chosen(&line, &self.by_sum) {
                 Some(package) => Ok(package.clone()),
                 None => Err(ResolveError::Unknown { line }),
             })
-            .collect()
+            .collect::<Result<_, _>>()?;
+        Ok(Answer { added, removed })
     }
 
     /// Removes what apt needed.
@@ -100,7 +106,6 @@ impl<'a> Asking<'a> {
             "APT::Get::AllowUnauthenticated=true",
             // It prints one sum: the one that the records are known by.
             "Acquire::ForceHash=SHA256",
-            "APT::Get::Remove=false",
             "APT::Get::Print-URIs=true",
             "APT::Get::Assume-Yes=true",
         ];
@@ -145,6 +150,19 @@ fn status_of(packages: &[PackageRecord]) -> String {
     status
 }
 
+/// Finds the names that apt says it will remove: the indented lines after the one that announces them.
+fn removed(lines: &[String]) -> Vec<String> {
+    lines
+        .iter()
+        .skip_while(|line| *line != "The following packages will be REMOVED:")
+        .skip(1)
+        .take_while(|line| line.starts_with(' '))
+        .flat_map(|line| line.split_ascii_whitespace())
+        // A star marks what is removed with its configuration.
+        .map(|name| name.trim_end_matches('*').to_owned())
+        .collect()
+}
+
 /// Finds the package of a line `'URI' FILE SIZE SHA256:SUM` (apt-get(8), `--print-uris`).
 fn chosen<'a>(line: &str, by_sum: &HashMap<[u8; 32], &'a PackageRecord>) -> Option<&'a PackageRecord> {
     let sum = line
@@ -181,6 +199,19 @@ mod tests {
         check(
             "'http://example.org/pool/tool.deb' tool_1_amd64.deb 1 MD5Sum:00",
             None,
+        );
+    }
+
+    #[test]
+    fn what_apt_removes_is_announced() {
+        let check = |text: &str, expected: &[&str]| {
+            let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            assert_eq!(removed(&lines), expected, "{text}");
+        };
+        check("Reading package lists...\n0 upgraded, 0 newly installed", &[]);
+        check(
+            "The following packages will be REMOVED:\n  one two*\n  three\nThe following NEW packages will be installed:\n  four",
+            &["one", "two", "three"],
         );
     }
 
