@@ -10,6 +10,7 @@ mod maps;
 mod modprobe;
 mod packages;
 mod programs;
+mod small_elements;
 mod source_repositories;
 mod ssh;
 mod sysprep;

@@ -127,3 +127,26 @@ fn svc_map_knows_what_services_are_called() {
     );
     Program::new(include_str!("../../src/svc_map/svc-map.sh")).check(&["web-server"], "web-server\n", 0);
 }
+
+#[test]
+fn sysctl_write_value_lets_nobody_contradict() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("net.ipv4.ip_forward.conf");
+    let script = include_str!("../../src/sysctl/sysctl-write-value.sh")
+        .replace("/etc/sysctl.d", directory.path().to_str().unwrap());
+    let check = |arguments: &[&str], status| {
+        let output = Command::new("sh")
+            .args(["-c", &script, "sysctl-write-value"])
+            .args(arguments)
+            .output();
+        assert_eq!(output.unwrap().status.code(), Some(status), "{arguments:?}");
+    };
+    check(&["net.ipv4.ip_forward", "1", "It routes."], 0);
+    check(&["net.ipv4.ip_forward", "1"], 0);
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        "# It routes.\nnet.ipv4.ip_forward = 1\n"
+    );
+    check(&["net.ipv4.ip_forward", "0"], 1);
+    check(&["net.ipv4.ip_forward"], 1);
+}

@@ -1,6 +1,7 @@
 //! Snapshots of what this crate's hooks do, and of their undoing.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod apt_files;
 mod apt_keyring;
 mod apt_lists;
 mod block_apt_translations;

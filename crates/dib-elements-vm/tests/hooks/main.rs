@@ -3,5 +3,6 @@
 mod boot;
 mod bootloader;
 mod cloud_init;
+mod cloud_init_growing;
 mod devuser;
 mod scripts;
