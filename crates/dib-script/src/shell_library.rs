@@ -60,9 +60,11 @@ const FILES: &[ShellFile] = &[
     library!("shim-functions", 0o644),
     program!("dib-block-device"),
     program!("mknod"),
+    program!("mmdebstrap"),
     program!("mount"),
     program!("rm"),
     program!("sudo"),
+    program!("tar"),
     program!("umount"),
 ];
 

@@ -12,7 +12,7 @@ fn rm_forgets_nodes_that_go_and_no_others() {
     for path in ["dev/null", "dev/zero", "device/zero"] {
         build.write(&format!("mnt/{path}"), "", 0o644);
     }
-    let mnt = fs::canonicalize(build.path("mnt")).unwrap();
+    let mnt = build.path("mnt");
     let line = |path: &str| format!("{} c 1 3 666\n", mnt.join(path).display());
     let nodes = || fs::read_to_string(build.path("device-nodes")).unwrap();
     let all = [line("dev/null"), line("dev/zero"), line("device/zero")].concat();
