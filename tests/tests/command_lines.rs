@@ -99,38 +99,58 @@ fn elements_and_their_variables_are_shown() {
     let world = World::new();
     let list = succeed(world.program("myorg-dib").arg("elements")).stdout;
     insta::assert_snapshot!(list, @"
-    base                    What every image gets, whatever its distribution
-    block-device-efi        A GPT with an EFI system partition, for UEFI and, on amd64, BIOS
-    block-device-gpt        One partition for the system in a GPT, for BIOS
-    block-device-mbr        One partition in an MBR, for BIOS
-    bootloader              GRUB, so that the disk boots
-    cloud-init              Installs cloud-init and starts it at boot
-    cloud-init-datasources  Has cloud-init ask only the sources of DIB_CLOUD_INIT_DATASOURCES
-    cloud-init-nocloud      Has cloud-init ask nobody, but use files of the image, which are empty
-    debian                  Debian as a cloud image, from its archive: cloud-init, SSH, and the usual tools
-    debian-minimal          A minimal Debian with a kernel, from its archive
-    debootstrap             Makes a root file system of an archive's packages; debian-minimal and ubuntu-minimal say of which
-    devuser                 Makes a user for development, with a password, keys and rights as you like
-    dhcp-all-interfaces     Has each network interface with a link ask for its addresses by DHCP
-    dib-init-system         Knows the image's init system
-    dpkg                    Builds on dpkg and apt: quiet, fast, without starting daemons
-    enable-serial-console   Lets people log in at every serial port that there is
-    growroot                Grows the root partition and its file system to the size of the disk, at boot
-    install-types           Lets the user choose where an element's software comes from, by DIB_INSTALLTYPE_<element with _ for ->
-    manifests               Keeps what went into the image, in it and in <image>.d/dib-manifests
-    modprobe                Keeps kernel modules from being loaded
-    myorg-ssh               An SSH server as my organisation wants it
-    myorg-tiny              An operating system of a handful of files, to try builds with
-    openssh-server          Installs OpenSSH's server, starts it at boot, and has it use strong algorithms only
-    package-installs        Installs and removes the packages that elements and the user ask for
-    pkg-map                 Maps names of packages to those of the distribution, and keeps the maps in the image
-    runtime-ssh-host-keys   Leaves no SSH host keys in the image; a machine makes its own at its first boot
-    svc-map                 Maps names of services to those of the distribution, for scripts in the image
-    sysprep                 Leaves in the image what a first boot has to find
-    ubuntu                  Ubuntu, from the root file system of its published cloud images
-    ubuntu-common           What all images of Ubuntu have in common
-    ubuntu-minimal          A minimal Ubuntu with a kernel, from its archive
-    vm                      A partitioned disk with a boot loader, for virtual machines
+    apt-conf                     Gives the image an apt.conf of the user's
+    apt-preferences              Keeps the image's packages at the versions of an earlier image
+    apt-sources                  Gives the image a sources.list of the user's
+    base                         What every image gets, whatever its distribution
+    block-device-efi             A GPT with an EFI system partition, for UEFI and, on amd64, BIOS
+    block-device-gpt             One partition for the system in a GPT, for BIOS
+    block-device-mbr             One partition in an MBR, for BIOS
+    bootloader                   GRUB, so that the disk boots
+    cache-url                    Brings the program cache-url, by which scripts download files
+    cloud-init                   Installs cloud-init and starts it at boot
+    cloud-init-datasources       Has cloud-init ask only the sources of DIB_CLOUD_INIT_DATASOURCES
+    cloud-init-disable-resizefs  Has cloud-init grow neither partitions nor file systems
+    cloud-init-growpart          Has cloud-init grow the partitions of DIB_CLOUD_INIT_GROWPART_DEVICES
+    cloud-init-nocloud           Has cloud-init ask nobody, but use files of the image, which are empty
+    debian                       Debian as a cloud image, from its archive: cloud-init, SSH, and the usual tools
+    debian-minimal               A minimal Debian with a kernel, from its archive
+    debootstrap                  Makes a root file system of an archive's packages; debian-minimal and ubuntu-minimal say of which
+    devuser                      Makes a user for development, with a password, keys and rights as you like
+    dhcp-all-interfaces          Has each network interface with a link ask for its addresses by DHCP
+    dib-init-system              Knows the image's init system
+    dib-python                   Lets scripts of the build find Python as dib-python
+    disable-nouveau              Keeps the kernel's driver for NVIDIA's graphics from being loaded
+    dpkg                         Builds on dpkg and apt: quiet, fast, without starting daemons
+    element-manifest             Writes down in the image which elements it is made of
+    enable-serial-console        Lets people log in at every serial port that there is
+    ensure-venv                  Makes sure that python3 -m venv works
+    growroot                     Grows the root partition and its file system to the size of the disk, at boot
+    install-bin                  Installs the programs of elements, which their scripts call, in the image
+    install-static               Copies what elements have in static/ to the image, to the same place below its root
+    install-types                Lets the user choose where an element's software comes from, by DIB_INSTALLTYPE_<element with _ for ->
+    journal-to-console           Has systemd's journal go to the console as well
+    local-config                 Leaves the SSH keys and the proxies of the one who builds in the image, so it is for no one else
+    manifests                    Keeps what went into the image, in it and in <image>.d/dib-manifests
+    modprobe                     Keeps kernel modules from being loaded
+    modprobe-blacklist           Another name for modprobe, which took its place
+    myorg-ssh                    An SSH server as my organisation wants it
+    myorg-tiny                   An operating system of a handful of files, to try builds with
+    no-final-image               Has the build write no image of a disk, as for a ramdisk
+    openssh-server               Installs OpenSSH's server, starts it at boot, and has it use strong algorithms only
+    package-installs             Installs and removes the packages that elements and the user ask for
+    pip-cache                    Keeps what pip downloads in the image cache, for the next build
+    pkg-map                      Maps names of packages to those of the distribution, and keeps the maps in the image
+    runtime-ssh-host-keys        Leaves no SSH host keys in the image; a machine makes its own at its first boot
+    source-repositories          Puts sources that elements name into the image, from git or archives
+    stable-interface-names       Names network interfaces by where they are, with biosdevname
+    svc-map                      Maps names of services to those of the distribution, for scripts in the image
+    sysctl                       Brings programs by which scripts set parameters of the image's kernel
+    sysprep                      Leaves in the image what a first boot has to find
+    ubuntu                       Ubuntu, from the root file system of its published cloud images
+    ubuntu-common                What all images of Ubuntu have in common
+    ubuntu-minimal               A minimal Ubuntu with a kernel, from its archive
+    vm                           A partitioned disk with a boot loader, for virtual machines
     ");
     let shown = succeed(world.program("dib").args(["elements", "show", "base"])).stdout;
     assert!(
