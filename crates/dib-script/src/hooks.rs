@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 use dib_core::hook::HookName;
+use dib_core::install_type::InstallType;
 use dib_core::{Hook, HookBody, HookContext, HookError, Phase, Program};
 use dib_sys::command::CommandError;
 
 use crate::error::ElementError;
+use crate::world::devices;
 
 /// Where the hooks' files stand in the target while a phase runs that works there; upstream's place.
 pub(crate) const IN_TARGET: &str = "/tmp/in_target.d";
@@ -19,7 +21,8 @@ const OWN_DEVICE: &str = "IMAGE_BLOCK_DEVICE=";
 
 /// Lists the hooks of an element.
 ///
-/// Those in `install.d/<element>-<type>-install` run where the element's install type is that one.
+/// Those in `install.d/<name>-<type>-install` run where the install type of that name, which as a rule is the element's, is
+/// that one.
 ///
 /// # Errors
 /// When a directory can't be listed.
@@ -31,22 +34,26 @@ pub(crate) fn hooks_of(directory: &Utf8Path) -> Result<Vec<Hook>, ElementError> 
             hooks.push(script(phase, name, None));
         }
     }
-    let element = directory.file_name().unwrap_or_default();
     for name in names(&directory.join("install.d"))? {
         let of_type = name
-            .strip_prefix(element)
-            .and_then(|rest| rest.strip_prefix('-'))
-            .and_then(|rest| rest.strip_suffix("-install"));
-        let Some(install_type) = of_type else { continue };
+            .strip_suffix("-install")
+            .and_then(|rest| rest.rsplit_once('-'));
+        let Some((of, install_type)) = of_type else {
+            continue;
+        };
+        let install_type = InstallType {
+            of: of.to_owned(),
+            name: install_type.to_owned(),
+        };
         for name in runnable(&directory.join("install.d").join(&name), is_hook_name)? {
-            hooks.push(script(Phase::Install, name, Some(install_type.to_owned())));
+            hooks.push(script(Phase::Install, name, Some(install_type.clone())));
         }
     }
     Ok(hooks)
 }
 
 /// Returns a hook that is a script.
-pub(crate) fn script(phase: Phase, name: HookName, install_type: Option<String>) -> Hook {
+pub(crate) fn script(phase: Phase, name: HookName, install_type: Option<InstallType>) -> Hook {
     let body = HookBody::Program(Arc::new(Script {
         phase,
         name: name.clone(),
@@ -153,6 +160,7 @@ impl Program for Script {
             observer.output(line);
         })
         .map_err(|error| replayed_by(error, &format!("\"$TMP_HOOKS_PATH\"/{inside}")))?;
+        devices::lend(ctx)?;
         if made_device && self.phase == Phase::BlockDevice {
             return Err(
                 HookError::other(format!("{file} has made a block device of its own"))
@@ -228,7 +236,7 @@ mod tests {
             ("install.d/70-with.dot", 0o755),
             ("install.d/directory/x", 0o755),
             ("install.d/mine-source-install/10-build", 0o755),
-            ("install.d/other-source-install/10-not-mine", 0o755),
+            ("install.d/with-more-of-it-package-install/10-get", 0o755),
             ("cleanup.d/9-last", 0o755),
         ] {
             let path = directory.join(name);
@@ -240,14 +248,18 @@ mod tests {
         let hooks = hooks_of(&directory).unwrap();
         let shown: Vec<_> = hooks
             .iter()
-            .map(|hook| format!("{hook:?} {:?}", hook.install_type.as_deref()))
+            .map(|hook| match &hook.install_type {
+                Some(wanted) => format!("{hook:?} where {} is {}", wanted.of, wanted.name),
+                None => format!("{hook:?}"),
+            })
             .collect();
         assert_eq!(
             shown,
             [
-                "install.d/50-run None",
-                "cleanup.d/9-last None",
-                "install.d/10-build Some(\"source\")"
+                "install.d/50-run",
+                "cleanup.d/9-last",
+                "install.d/10-build where mine is source",
+                "install.d/10-get where with-more-of-it is package"
             ]
         );
     }

@@ -78,7 +78,7 @@ fn enable_install_types(plan: &Plan<'_>, hooks_directory: &Utf8Path) -> Result<(
         let (HookBody::Program(_), Some(install_type)) = (&hook.body, &hook.install_type) else {
             continue;
         };
-        let points_to = format!("{}-{install_type}-install/{}", hook.element, hook.name);
+        let points_to = format!("{}-{}-install/{}", install_type.of, install_type.name, hook.name);
         let link = install.join(hook.name.as_str());
         symlink(&points_to, &link).map_err(|source| FilesError::Copy {
             path: link.clone(),

@@ -2,15 +2,16 @@
 //!
 //! Source: `run_d`, `run_d_in_target` and `disk-image-create` of diskimage-builder.
 
+pub(crate) mod devices;
 mod files;
 mod variables;
 
 use std::collections::BTreeMap;
 use std::fs;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use dib_core::{ElementName, HookContext, HookError, Phase, Plan, PlannedHook, Surroundings};
-use dib_sys::{DeviceKind, DeviceNode, TargetPath};
+use dib_sys::TargetPath;
 
 use crate::hooks::{self, IN_TARGET, is_hook_name};
 use crate::{environment_files, hooks_directory};
@@ -50,11 +51,6 @@ impl Places {
     #[must_use]
     pub fn image(&self) -> Utf8PathBuf {
         self.build.join("image")
-    }
-
-    /// Returns the file in which `mknod` notes the device nodes that it could not make.
-    fn device_nodes(&self) -> Utf8PathBuf {
-        self.build.join("device-nodes")
     }
 }
 
@@ -172,35 +168,6 @@ impl ScriptWorld {
         };
         Ok(environment_files::parse(&bytes))
     }
-
-    /// Takes the device nodes that `mknod` could only lend to the tree into the image.
-    fn keep_device_nodes(&self, ctx: &HookContext<'_>) -> Result<(), HookError> {
-        let file = self.places.device_nodes();
-        let Ok(text) = fs::read_to_string(&file) else {
-            // Nobody has noted any.
-            return Ok(());
-        };
-        let mut nodes: BTreeMap<String, DeviceNode> = BTreeMap::new();
-        for line in text.lines() {
-            if let Some(node) = device_node(line, &self.places.tree) {
-                nodes.insert(node.path.to_string(), node);
-            }
-        }
-        let mut kept = Vec::new();
-        for (path, node) in nodes {
-            if ctx.is_mounted(&path)? {
-                ctx.unmount(&path)?;
-                ctx.remove(&path)?;
-                kept.push(node);
-            }
-        }
-        ctx.add_device_nodes(kept);
-        fs::remove_file(&file).map_err(|source| HookError::Host {
-            action: "remove",
-            path: file.to_string(),
-            source,
-        })
-    }
 }
 
 impl Surroundings for ScriptWorld {
@@ -231,23 +198,24 @@ impl Surroundings for ScriptWorld {
             return Ok(());
         }
         if phase == Phase::Install && !self.packages.is_empty() {
-            let command = ["install-packages".to_owned()].into_iter().chain(self.packages.clone());
+            let command = ["install-packages".to_owned()]
+                .into_iter()
+                .chain(self.packages.clone());
             ctx.run_with_environment(command.collect(), ctx.environment())?;
         }
         if phase.runs_in_target() {
             ctx.unmount(IN_TARGET)?;
             return ctx.remove_directory(IN_TARGET);
         }
-        self.keep_device_nodes(ctx)
+        devices::keep(ctx)
     }
 }
 
 /// Returns the packages that the user asked for, unless an element of the program installs them.
 fn packages_for_scripts(plan: &Plan<'_>) -> Vec<String> {
-    let native = plan
-        .elements()
-        .iter()
-        .any(|planned| planned.element.directory().is_none() && planned.element.provides_name("package-installer"));
+    let native = plan.elements().iter().any(|planned| {
+        planned.element.directory().is_none() && planned.element.provides_name("package-installer")
+    });
     if native {
         return Vec::new();
     }
@@ -269,50 +237,9 @@ fn in_target(mut environment: BTreeMap<String, String>) -> BTreeMap<String, Stri
     environment
 }
 
-/// Reads a line `PATH TYPE MAJOR MINOR MODE`; what stands outside the tree is none of the image's.
-fn device_node(line: &str, tree: &Utf8Path) -> Option<DeviceNode> {
-    let mut words = line.rsplitn(5, ' ');
-    let mode = u32::from_str_radix(words.next()?, 8).ok()?;
-    let minor = words.next()?.parse().ok()?;
-    let major = words.next()?.parse().ok()?;
-    let kind = match words.next()? {
-        "c" | "u" => DeviceKind::Character,
-        "b" => DeviceKind::Block,
-        _ => return None,
-    };
-    let inside = words.next()?.strip_prefix(tree.as_str())?;
-    Some(DeviceNode {
-        path: inside.parse().ok()?,
-        kind,
-        major,
-        minor,
-        mode,
-        uid: 0,
-        gid: 0,
-        mtime: 0,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn noted_device_nodes_of_the_tree_are_read() {
-        let tree = Utf8Path::new("/build/mnt");
-        let node = device_node("/build/mnt/dev/ran dom c 1 8 0666", tree).unwrap();
-        assert_eq!(node.path.to_string(), "/dev/ran dom");
-        assert_eq!((node.major, node.minor, node.mode), (1, 8, 0o666));
-        assert_eq!(node.kind, DeviceKind::Character);
-        for line in [
-            "",
-            "/etc/x c 1 8 0666",
-            "/build/mnt/x p 1 8 0666",
-            "/build/mnt/x c 1 x 0666",
-        ] {
-            assert_eq!(device_node(line, tree), None, "{line}");
-        }
-    }
 
     #[test]
     fn scripts_in_the_target_are_roots() {
