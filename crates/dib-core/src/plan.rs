@@ -19,7 +19,7 @@ pub use hooks::PlannedHook;
 pub use packages::{PackageAction, PlannedPackage};
 
 use crate::variables::Origin;
-use crate::{BaseElement, DiskImages, ElementName, ImageSpec, Phase, Registry, Variables};
+use crate::{BaseElement, ChecksumKind, DiskImages, ElementName, ImageSpec, Phase, Registry, Variables};
 
 /// The element of a build that leaves no image of a disk.
 const NO_FINAL_IMAGE: &str = "no-final-image";
@@ -253,10 +253,11 @@ fn build_variables(spec: &ImageSpec, elements: &[PlannedElement<'_>]) -> BTreeMa
         crate::Freshness::Checked => "",
         crate::Freshness::Unchecked => "1",
     };
-    let checksums = if checksums.is_empty() {
-        "0".to_owned()
-    } else {
-        checksums.join(",")
+    let checksums = match checksums.len() {
+        0 => "0".to_owned(),
+        // What `--checksum` sets, and what some scripts ask for.
+        all if all == ChecksumKind::ALL.len() => "1".to_owned(),
+        _ => checksums.join(","),
     };
     let arguments = spec.variables.get("DIB_ARGS").cloned().unwrap_or_default();
     [

@@ -38,6 +38,10 @@ const VARIABLES: &[(&str, &str)] = &[
     ("FS_TYPE", "the root file system's type: ext4, ext3, ext2 or xfs"),
     ("QEMU_IMG_OPTIONS", "--qemu-img-options"),
     ("DOCKER_TARGET", "--docker-target"),
+    (
+        "DIB_GZIP_BIN",
+        "no program is needed: tgz is compressed on all processors",
+    ),
     ("DIB_DEFAULT_INSTALLTYPE", "--install-type"),
     ("RAMDISK_ELEMENT", "--ramdisk-element"),
     ("CLEAR_ENV", "-c, if 1"),
