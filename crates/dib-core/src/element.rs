@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use name::{ElementName, InvalidElementName};
 
+use crate::install_type::InstallType;
 use crate::{Arch, Hook, HookBody, HookFn, HookName, PackageMap, PackageRule, Phase, ServiceMap, Variable};
 
 /// An element: plain data and hook functions.
@@ -187,7 +188,10 @@ impl Element {
         self.hooks.push(Hook {
             phase: Phase::Install,
             name: hook_name(name),
-            install_type: Some(install_type.to_owned()),
+            install_type: Some(InstallType {
+                of: self.name.as_str().to_owned(),
+                name: install_type.to_owned(),
+            }),
             body: HookBody::Function(function),
         });
         self

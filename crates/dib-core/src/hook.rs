@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::install_type::InstallType;
 use crate::{HookContext, HookError, Phase};
 
 /// What a hook does: a plain function, all of whose input and effects go through its context.
@@ -54,8 +55,8 @@ pub struct Hook {
     pub phase: Phase,
     /// Its name, whose leading number places it within the phase.
     pub name: HookName,
-    /// The install type that the element must have for the hook to run, or `None` where any will do.
-    pub install_type: Option<String>,
+    /// The install type without which the hook does not run, or `None` where any will do.
+    pub install_type: Option<InstallType>,
     /// What it does.
     pub body: HookBody,
 }

@@ -99,12 +99,13 @@ fn hooks_of(element: &Element, phase: Phase) -> impl Iterator<Item = (String, St
         .filter(|hook| hook.phase == phase)
         .collect();
     hooks.sort_by(|left, right| left.name.cmp(&right.name));
-    hooks.into_iter().map(|hook| {
-        let when = hook.install_type.as_ref();
-        (
-            hook.name.to_string(),
-            when.map_or_else(String::new, |wanted| format!("install type {wanted}")),
-        )
+    hooks.into_iter().map(move |hook| {
+        let when = match &hook.install_type {
+            Some(wanted) if wanted.of == element.name().as_str() => format!("install type {}", wanted.name),
+            Some(wanted) => format!("install type {} of {}", wanted.name, wanted.of),
+            None => String::new(),
+        };
+        (hook.name.to_string(), when)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{PlanError, PlannedElement};
-use crate::install_type::install_type;
+use crate::install_type::{InstallType, install_type};
 use crate::{ElementName, HookBody, HookName, Phase, Variables};
 
 /// A hook of a build.
@@ -15,8 +15,8 @@ pub struct PlannedHook {
     pub name: HookName,
     /// The element it comes from.
     pub element: ElementName,
-    /// The install type that made it a hook of the build, where one did.
-    pub install_type: Option<String>,
+    /// The install type that made it a hook of the build, where one did; in a box, since errors carry hooks.
+    pub install_type: Option<Box<InstallType>>,
     /// What it does.
     pub body: HookBody,
 }
@@ -27,8 +27,8 @@ impl fmt::Debug for PlannedHook {
     }
 }
 
-/// Works out the hooks in the order in which they run; those of an install type that their element doesn't have are
-/// none of them.
+/// Works out the hooks in the order in which they run; those of an install type that was not
+/// chosen are none of them.
 pub(super) fn planned(
     elements: &[PlannedElement<'_>],
     variables: &Variables,
@@ -36,15 +36,15 @@ pub(super) fn planned(
     let mut hooks: Vec<PlannedHook> = elements
         .iter()
         .flat_map(|planned| planned.element.hooks().iter().map(|hook| (planned.element, hook)))
-        .filter(|(element, hook)| {
-            let wanted = hook.install_type.as_deref();
-            wanted.is_none_or(|wanted| wanted == install_type(element.name(), variables))
+        .filter(|(_, hook)| {
+            let wanted = hook.install_type.as_ref();
+            wanted.is_none_or(|wanted| wanted.name == install_type(&wanted.of, variables))
         })
         .map(|(element, hook)| PlannedHook {
             phase: hook.phase,
             name: hook.name.clone(),
             element: element.name().clone(),
-            install_type: hook.install_type.clone(),
+            install_type: hook.install_type.clone().map(Box::new),
             body: hook.body.clone(),
         })
         .collect();

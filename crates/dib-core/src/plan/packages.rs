@@ -76,7 +76,7 @@ fn names<'e>(
     arch: Arch,
     variables: &Variables,
 ) -> Result<Vec<&'e str>, PlanError> {
-    let holds = rule.holds_for_install_type(install_type(element.name(), variables))
+    let holds = rule.holds_for_install_type(install_type(element.name().as_str(), variables))
         && rule.holds_on(arch)
         && rule.holds_for_python(variables.get("DIB_PYTHON_VERSION"));
     if !holds {
