@@ -22,6 +22,7 @@ mod build_traces;
 mod callers;
 mod ci;
 mod compare_packages;
+mod compat;
 mod disk_checks;
 mod host_archive;
 mod image_checks;
@@ -81,6 +82,7 @@ enum Task {
     Tidy(tidy::Tidy),
     Reproduce(reproduce::Reproduce),
     ComparePackages(compare_packages::ComparePackages),
+    Compat(compat::Compat),
     KillTest(kill_test::KillTest),
     BadMirrors(bad_mirrors::BadMirrors),
     Callers(callers::Callers),
@@ -103,6 +105,7 @@ fn main() -> ExitCode {
         Task::Ci(task) => ci::ci(&task),
         Task::Reproduce(task) => reproduce::reproduce(&task),
         Task::ComparePackages(task) => compare_packages::compare_packages(&task),
+        Task::Compat(task) => compat::compat(&task),
         Task::KillTest(task) => kill_test::kill_test(&task),
         Task::BadMirrors(task) => bad_mirrors::bad_mirrors(&task),
         Task::Tidy(task) => tidy::tidy(&task),

@@ -27,6 +27,13 @@ pub(crate) struct Member {
     records: Vec<(String, Vec<u8>)>,
 }
 
+impl Member {
+    /// The path as the archive has it.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 /// Reads all members, in the order in which they lie in the tar.
 pub(crate) fn read(tar: &Utf8Path) -> Result<Vec<Member>, TaskError> {
     let file = File::open(tar).map_err(TaskError::file("open", tar))?;
@@ -138,6 +145,46 @@ pub(crate) fn differences_of_trees(first: &[Member], second: &[Member]) -> Vec<S
     let added = second.keys().filter(|path| !first.contains_key(*path));
     faults.extend(added.map(|path| format!("{path}: only in the second")));
     faults
+}
+
+/// Says in one word each in which ways two trees differ, path by path and whatever the times: what is in one alone is
+/// `first` or `second`, else it is the `kind`, `content`, `owner`, `mode`, `link`, `device` or `attributes`; with a detail.
+pub(crate) fn aspects_of_trees(first: &[Member], second: &[Member]) -> Vec<(String, &'static str, String)> {
+    let (first, second) = (tree(first), tree(second));
+    let mut found = Vec::new();
+    for (path, one) in &first {
+        let Some(other) = second.get(path) else {
+            found.push((path.clone(), "first", String::new()));
+            continue;
+        };
+        let mut differ = |aspect, differs: bool, detail: String| {
+            if differs {
+                found.push((path.clone(), aspect, detail));
+            }
+        };
+        let (kind, other_kind) = (char::from(one.kind), char::from(other.kind));
+        differ("kind", kind != other_kind, format!("{kind} and {other_kind}"));
+        let sizes = format!("{} and {} bytes", one.size, other.size);
+        differ("content", one.digest != other.digest, sizes);
+        let owners = format!("{:?} and {:?}", one.owner, other.owner);
+        differ("owner", one.owner != other.owner, owners);
+        differ(
+            "mode",
+            one.mode != other.mode,
+            format!("{:o} and {:o}", one.mode, other.mode),
+        );
+        differ(
+            "link",
+            one.link != other.link,
+            format!("{} and {}", one.link, other.link),
+        );
+        let devices = format!("{:?} and {:?}", one.device, other.device);
+        differ("device", one.device != other.device, devices);
+        differ("attributes", one.records != other.records, String::new());
+    }
+    let added = second.keys().filter(|path| !first.contains_key(*path));
+    found.extend(added.map(|path| (path.clone(), "second", String::new())));
+    found
 }
 
 /// Returns the members by path. Further names of a file are files like the first, records that are no attributes are gone,
@@ -269,6 +316,18 @@ mod tests {
             differences_of_trees(&one, &third),
             ["a: content", "b: only in the first"]
         );
+    }
+
+    #[test]
+    fn aspects_are_without_times() {
+        let one = tar(&[("a", "x", 1), ("b", "y", 2), ("d", "", 1)]);
+        let other = tar(&[("a", "x", 3), ("b", "zz", 2), ("c", "", 1)]);
+        let found = aspects_of_trees(&one, &other);
+        let found: Vec<(&str, &str)> = found
+            .iter()
+            .map(|(path, aspect, _)| (path.as_str(), *aspect))
+            .collect();
+        assert_eq!(found, [("b", "content"), ("d", "first"), ("c", "second")]);
     }
 
     #[test]

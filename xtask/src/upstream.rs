@@ -10,6 +10,7 @@ use xshell::cmd;
 use crate::host_archive::HostArchive;
 use crate::needs;
 use crate::progress;
+use crate::scratch_build;
 use crate::task_error::TaskError;
 use crate::workspace::Workspace;
 
@@ -45,6 +46,25 @@ pub(crate) fn install(workspace: &Workspace) -> Result<Upstream, TaskError> {
 }
 
 impl Upstream {
+    /// The directory of its programs, to come first on a `PATH`.
+    pub(crate) fn programs(&self) -> &Utf8Path {
+        &self.programs
+    }
+
+    /// The directory of its elements.
+    pub(crate) fn elements(&self) -> Result<Utf8PathBuf, TaskError> {
+        let libraries = self.programs.with_file_name("lib");
+        for python in scratch_build::names_in(&libraries)? {
+            let elements = libraries
+                .join(python)
+                .join("site-packages/diskimage_builder/elements");
+            if elements.is_dir() {
+                return Ok(elements);
+            }
+        }
+        Err(TaskError::Check(format!("no elements in {libraries}")))
+    }
+
     /// Prepares a build of `debian-minimal` as a type of image, without what another build has cached; only root can run it.
     pub(crate) fn debian_minimal(
         &self,
