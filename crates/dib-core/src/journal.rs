@@ -72,6 +72,15 @@ pub enum Effect {
         /// The directory of the host.
         path: String,
     },
+    /// A file of the target was copied to the host, such as a kernel beside the image.
+    CopyToHost {
+        /// The path in the target.
+        path: String,
+        /// The path on the host.
+        to: String,
+        /// The size in bytes.
+        bytes: u64,
+    },
     /// A file was fetched into the cache, or found there.
     Fetch {
         /// Where it comes from.
@@ -149,6 +158,9 @@ impl fmt::Display for Effect {
             Self::BindMount { source, path } => write!(formatter, "bind {source} on {path}"),
             Self::Mount { what } => formatter.write_str(what),
             Self::CreateHostDirectory { path } => write!(formatter, "create directory {path} of the host"),
+            Self::CopyToHost { path, to, bytes } => {
+                write!(formatter, "copy {path} to {to} of the host ({bytes} bytes)")
+            }
             Self::Fetch {
                 url,
                 origin,

@@ -1,6 +1,9 @@
 //! What a hook may do beside the target, on the host.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8Path;
 use dib_sys::command::{CommandOutcome, HostCommand, Stdin, Stream, TargetCommand};
@@ -79,6 +82,42 @@ impl HookContext<'_> {
             status: outcome.status.to_string(),
         });
         outcome.require_success(&command)?;
+        Ok(())
+    }
+
+    /// Copies a file of the target to the host, where everybody may read it. It stands under its name when it is complete; a
+    /// file of that name is replaced.
+    ///
+    /// # Errors
+    /// When `path` is no regular file, or the copy can't be written.
+    pub fn copy_to_host(&self, path: &str, to: &Utf8Path) -> Result<(), HookError> {
+        let mut file = self.build.target.open_file(&path.parse()?)?;
+        let failed = |source| HookError::Host {
+            action: "write",
+            path: to.to_string(),
+            source,
+        };
+        // Named as outputs are while they are written: the next build removes what is left of one that was killed.
+        let name = to.file_name().unwrap_or_default();
+        let partial = to.with_file_name(format!(".{name}.dib-partial-{}", std::process::id()));
+        let mut copy = || {
+            let mut copy = File::create(&partial)?;
+            copy.lock()?;
+            let bytes = io::copy(&mut file, &mut copy)?;
+            copy.set_permissions(Permissions::from_mode(0o644))?;
+            fs::rename(&partial, to)?;
+            Ok(bytes)
+        };
+        let bytes = copy().map_err(|source| {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(&partial);
+            failed(source)
+        })?;
+        self.record(Effect::CopyToHost {
+            path: path.to_owned(),
+            to: to.to_string(),
+            bytes,
+        });
         Ok(())
     }
 
