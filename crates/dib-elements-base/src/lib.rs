@@ -10,7 +10,7 @@
 //! - [`cache_url`], [`source_repositories`]: files, archives and git repositories from elsewhere.
 //! - [`dib_python`], [`ensure_venv`], [`pip_cache`]: Python.
 //! - [`manifests`], [`element_manifest`], [`sysprep`], [`no_final_image`]: what stays of a build, and what does not.
-//! - [`modprobe`]: kernel modules.
+//! - [`modprobe`], [`kernel_files`]: the kernel and its modules.
 //! - [`journal_to_console`], [`local_config`], [`stable_interface_names`]: small things for a machine.
 //! - [`runtime_ssh_host_keys`], [`openssh_server`] with [`harden_sshd_config`]: SSH.
 
@@ -28,6 +28,7 @@ pub mod install_bin;
 pub mod install_static;
 pub mod install_types;
 pub mod journal_to_console;
+pub mod kernel_files;
 pub mod local_config;
 pub mod manifests;
 pub mod modprobe;
@@ -41,6 +42,8 @@ pub mod stable_interface_names;
 pub mod svc_map;
 pub mod sysctl;
 pub mod sysprep;
+
+mod wildcards;
 
 use dib_core::{DuplicateElement, Registry};
 
@@ -60,6 +63,9 @@ pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
         install_static::element(),
         install_types::element(),
         journal_to_console::element(),
+        kernel_files::baremetal_element(),
+        kernel_files::cleanup_kernel_initrd_element(),
+        kernel_files::select_boot_kernel_initrd_element(),
         local_config::element(),
         manifests::element(),
         modprobe::disable_nouveau_element(),

@@ -179,6 +179,13 @@ impl Fixture {
         self
     }
 
+    /// Names the image that is built, as a file of the host without its ending: `IMAGE_NAME`.
+    #[must_use]
+    pub fn image(mut self, path: &Utf8Path) -> Self {
+        path.clone_into(&mut self.spec.output.base);
+        self
+    }
+
     /// Asks for a package, as `-p` does.
     #[must_use]
     pub fn package(mut self, name: &str) -> Self {

@@ -8,6 +8,7 @@ use dib_core::{FileKind, HookContext, HookError};
 
 use super::entry::Repository;
 use super::{TEMPORARY, cleared_temporary, create_parent};
+use crate::wildcards::matches;
 
 /// Has what an archive holds in its place: all of it where the reference is `.`, what is in the directory of that name otherwise,
 /// and in those whose names match where it has `*` or `?`. It belongs to root.
@@ -103,7 +104,7 @@ fn directories(ctx: &HookContext<'_>, below: &str, pattern: &str) -> Result<Vec<
                 let is_hidden = name.starts_with('.') && !part.starts_with('.');
                 let metadata = ctx.metadata(&path)?;
                 if !is_hidden
-                    && matches(part.as_bytes(), name.as_bytes())
+                    && matches(part, &name)
                     && metadata.is_some_and(|metadata| metadata.kind == FileKind::Directory)
                 {
                     next.push(path);
@@ -113,16 +114,6 @@ fn directories(ctx: &HookContext<'_>, below: &str, pattern: &str) -> Result<Vec<
         found = next;
     }
     Ok(found)
-}
-
-/// Returns whether a name matches a pattern, in which `*` stands for any text and `?` for any byte.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    match pattern.split_first() {
-        None => name.is_empty(),
-        Some((b'*', rest)) => (0..=name.len()).any(|start| matches(rest, &name[start..])),
-        Some((b'?', rest)) => !name.is_empty() && matches(rest, &name[1..]),
-        Some((first, rest)) => name.first() == Some(first) && matches(rest, &name[1..]),
-    }
 }
 
 /// Moves what is at a path to another; where directories stand at both, what is in the one goes into the other.
@@ -137,26 +128,4 @@ fn merge(ctx: &HookContext<'_>, from: &str, to: &str) -> Result<(), HookError> {
     ctx.list(from)?
         .iter()
         .try_for_each(|name| merge(ctx, &format!("{from}/{name}"), &format!("{to}/{name}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn patterns_match_names() {
-        let check = |pattern: &str, name: &str, expected| {
-            assert_eq!(
-                matches(pattern.as_bytes(), name.as_bytes()),
-                expected,
-                "{pattern} {name}"
-            );
-        };
-        check("*", "pbr-1.0", true);
-        check("pbr-*", "pbr-1.0", true);
-        check("pbr-?.0", "pbr-1.0", true);
-        check("pbr", "pbr-1.0", false);
-        check("*-*-*", "pbr-1.0", false);
-        check("", "", true);
-    }
 }

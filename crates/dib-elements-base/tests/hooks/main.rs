@@ -5,6 +5,7 @@ mod base;
 mod dib_init_system;
 mod dib_run_parts;
 mod from_directories;
+mod kernel_files;
 mod manifests;
 mod maps;
 mod modprobe;
