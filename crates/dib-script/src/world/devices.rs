@@ -13,29 +13,16 @@ use dib_sys::{DeviceKind, DeviceNode};
 /// The file's name in the build's directory.
 const NOTES: &str = "device-nodes";
 
-/// Lends the tree what is noted and not there: a script may have mounted it in a namespace of its own, or have found that
-/// it can't make any.
+/// Lends the tree what a script was lent and lost again, as one that mounts in a namespace of its own does.
 ///
 /// # Errors
 /// When the kernel refuses.
 pub(crate) fn lend(ctx: &HookContext<'_>) -> Result<(), HookError> {
-    for (path, note) in noted(ctx)? {
-        let there = ctx.metadata(&path)?;
-        match (note, there) {
-            (Note::Directory, None) => ctx.create_directory(&path)?,
-            (Note::Link(points_to), None) => ctx.symlink(&points_to, &path)?,
-            (Note::Node(node), there) => {
-                let of_host = Utf8Path::new("/dev").join(node.path.file_name().unwrap_or_default());
-                if there.is_none() {
-                    ctx.write(&path, "", node.mode)?;
-                } else if there.is_some_and(|metadata| metadata.size > 0) || ctx.is_mounted(&path)? {
-                    continue;
-                }
-                if of_host.exists() {
-                    ctx.bind_mount(&of_host, &path)?;
-                }
-            }
-            _ => {}
+    for (path, node) in noted(ctx)? {
+        let is_stand_in = ctx.metadata(&path)?.is_some_and(|metadata| metadata.size == 0);
+        let of_host = Utf8Path::new("/dev").join(node.path.file_name().unwrap_or_default());
+        if is_stand_in && !ctx.is_mounted(&path)? && of_host.exists() {
+            ctx.bind_mount(&of_host, &path)?;
         }
     }
     Ok(())
@@ -47,8 +34,7 @@ pub(crate) fn lend(ctx: &HookContext<'_>) -> Result<(), HookError> {
 /// When the kernel refuses, or what stood for one can't be removed.
 pub(crate) fn keep(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let mut kept = Vec::new();
-    for (path, note) in noted(ctx)? {
-        let Note::Node(node) = note else { continue };
+    for (path, node) in noted(ctx)? {
         if ctx.is_mounted(&path)? {
             ctx.unmount(&path)?;
         }
@@ -76,19 +62,8 @@ fn notes(ctx: &HookContext<'_>) -> Option<Utf8PathBuf> {
     Some(Utf8Path::new(ctx.variable("TMP_BUILD_DIR")?).join(NOTES))
 }
 
-/// What is to stand at a path of the tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Note {
-    /// A device node.
-    Node(DeviceNode),
-    /// A directory.
-    Directory,
-    /// A symbolic link with this text.
-    Link(String),
-}
-
 /// Returns what is noted of the tree, by path; the last note of a path counts.
-fn noted(ctx: &HookContext<'_>) -> Result<BTreeMap<String, Note>, HookError> {
+fn noted(ctx: &HookContext<'_>) -> Result<BTreeMap<String, DeviceNode>, HookError> {
     let (Some(notes), Some(tree)) = (notes(ctx), ctx.variable("TMP_MOUNT_PATH")) else {
         return Ok(BTreeMap::new());
     };
@@ -102,35 +77,33 @@ fn noted(ctx: &HookContext<'_>) -> Result<BTreeMap<String, Note>, HookError> {
     })?;
     Ok(text
         .lines()
-        .filter_map(|line| note(line, Utf8Path::new(tree)))
+        .filter_map(|line| node(line, Utf8Path::new(tree)))
+        .map(|node| (node.path.to_string(), node))
         .collect())
 }
 
-/// Reads a line `PATH TYPE MAJOR MINOR MODE`; what stands outside the tree is none of the image's. A directory has no
-/// numbers, and a link has its text for the first.
-fn note(line: &str, tree: &Utf8Path) -> Option<(String, Note)> {
+/// Reads a line `PATH TYPE MAJOR MINOR MODE`; what stands outside the tree is none of the image's.
+fn node(line: &str, tree: &Utf8Path) -> Option<DeviceNode> {
     let mut words = line.rsplitn(5, ' ');
     let mode = u32::from_str_radix(words.next()?, 8).ok()?;
-    let (minor, major, kind) = (words.next()?, words.next()?, words.next()?);
-    let inside = words.next()?.strip_prefix(tree.as_str())?;
-    let kind = match kind {
+    let minor = words.next()?.parse().ok()?;
+    let major = words.next()?.parse().ok()?;
+    let kind = match words.next()? {
         "c" | "u" => DeviceKind::Character,
         "b" => DeviceKind::Block,
-        "d" => return Some((inside.to_owned(), Note::Directory)),
-        "l" => return Some((inside.to_owned(), Note::Link(major.to_owned()))),
         _ => return None,
     };
-    let node = DeviceNode {
+    let inside = words.next()?.strip_prefix(tree.as_str())?;
+    Some(DeviceNode {
         path: inside.parse().ok()?,
         kind,
-        major: major.parse().ok()?,
-        minor: minor.parse().ok()?,
+        major,
+        minor,
         mode,
         uid: 0,
         gid: 0,
         mtime: 0,
-    };
-    Some((node.path.to_string(), Note::Node(node)))
+    })
 }
 
 #[cfg(test)]
@@ -138,26 +111,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_noted_of_the_tree_is_read() {
+    fn noted_device_nodes_of_the_tree_are_read() {
         let tree = Utf8Path::new("/build/mnt");
-        let (path, read) = note("/build/mnt/dev/ran dom c 1 8 0666", tree).unwrap();
-        assert_eq!(path, "/dev/ran dom");
-        let Note::Node(node) = read else {
-            panic!("{read:?} is no node")
-        };
-        assert_eq!((node.major, node.minor, node.mode), (1, 8, 0o666));
-        assert_eq!(node.kind, DeviceKind::Character);
-        assert_eq!(
-            note("/build/mnt/dev/fd l /proc/self/fd - 777", tree),
-            Some(("/dev/fd".to_owned(), Note::Link("/proc/self/fd".to_owned())))
-        );
+        let read = node("/build/mnt/dev/ran dom c 1 8 0666", tree).unwrap();
+        assert_eq!(read.path.to_string(), "/dev/ran dom");
+        assert_eq!((read.major, read.minor, read.mode), (1, 8, 0o666));
+        assert_eq!(read.kind, DeviceKind::Character);
         for line in [
             "",
             "/etc/x c 1 8 0666",
             "/build/mnt/x p 1 8 0666",
             "/build/mnt/x c 1 x 0666",
         ] {
-            assert_eq!(note(line, tree), None, "{line}");
+            assert_eq!(node(line, tree), None, "{line}");
         }
     }
 }
