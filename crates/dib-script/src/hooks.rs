@@ -35,21 +35,23 @@ pub(crate) fn hooks_of(directory: &Utf8Path) -> Result<Vec<Hook>, ElementError> 
         }
     }
     for name in names(&directory.join("install.d"))? {
-        let of_type = name
-            .strip_suffix("-install")
-            .and_then(|rest| rest.rsplit_once('-'));
-        let Some((of, install_type)) = of_type else {
+        let Some(install_type) = install_type_of_directory(&name) else {
             continue;
-        };
-        let install_type = InstallType {
-            of: of.to_owned(),
-            name: install_type.to_owned(),
         };
         for name in runnable(&directory.join("install.d").join(&name), is_hook_name)? {
             hooks.push(script(Phase::Install, name, Some(install_type.clone())));
         }
     }
     Ok(hooks)
+}
+
+/// Reads the name of a directory in `install.d` as `<name>-<type>-install`.
+pub(crate) fn install_type_of_directory(name: &str) -> Option<InstallType> {
+    let (of, install_type) = name.strip_suffix("-install")?.rsplit_once('-')?;
+    Some(InstallType {
+        of: of.to_owned(),
+        name: install_type.to_owned(),
+    })
 }
 
 /// Returns a hook that is a script.

@@ -10,7 +10,8 @@ use std::io;
 use std::os::unix::fs::symlink;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_core::{ElementName, HookBody, Plan};
+use dib_core::install_type::install_type;
+use dib_core::{ElementName, Plan};
 
 use crate::error::FilesError;
 use crate::hooks;
@@ -71,19 +72,24 @@ pub fn write_files(plan: &Plan<'_>, hooks_directory: &Utf8Path) -> Result<(), Fi
     Ok(())
 }
 
-/// Does what upstream's element `install-types` does: puts the hooks of the install types that were chosen among the others.
+/// Does what upstream's element `install-types` does: puts the files of the install types that were chosen, hooks and what
+/// they look for beside themselves, among the others.
 fn enable_install_types(plan: &Plan<'_>, hooks_directory: &Utf8Path) -> Result<(), FilesError> {
     let install = hooks_directory.join("install.d");
-    for hook in plan.hooks() {
-        let (HookBody::Program(_), Some(install_type)) = (&hook.body, &hook.install_type) else {
+    for name in hooks::names(&install)? {
+        let chosen = hooks::install_type_of_directory(&name)
+            .is_some_and(|wanted| wanted.name == install_type(&wanted.of, plan.variables()));
+        if !chosen {
             continue;
-        };
-        let points_to = format!("{}-{}-install/{}", install_type.of, install_type.name, hook.name);
-        let link = install.join(hook.name.as_str());
-        symlink(&points_to, &link).map_err(|source| FilesError::Copy {
-            path: link.clone(),
-            source,
-        })?;
+        }
+        for file in hooks::names(&install.join(&name))? {
+            let link = install.join(&file);
+            let made = match fs::remove_file(&link) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => symlink(format!("{name}/{file}"), &link),
+            };
+            made.map_err(|source| FilesError::Copy { path: link, source })?;
+        }
     }
     Ok(())
 }
