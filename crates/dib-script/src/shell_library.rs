@@ -58,6 +58,7 @@ const FILES: &[ShellFile] = &[
     library!("ramdisk-defaults", 0o644),
     library!("ramdisk-functions", 0o644),
     library!("shim-functions", 0o644),
+    program!("chown"),
     program!("dib-block-device"),
     program!("mknod"),
     program!("mmdebstrap"),
