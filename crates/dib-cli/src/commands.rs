@@ -65,7 +65,9 @@ pub(crate) fn run(
         DibCommand::Plan(options) => {
             let mut spec = spec_from(options, environment, image_arguments)?;
             elements_path::complete(&mut registry, &mut spec)?;
-            stdout::print(&disk::plan(&registry, &spec)?.0.to_string())
+            let (plan, _) = disk::plan(&registry, &spec)?;
+            dib_script::hooks_directory::check_files(&plan)?;
+            stdout::print(&plan.to_string())
         }
         DibCommand::Elements(arguments) => {
             elements_path::add(&mut registry, &elements_path::directories_of(environment))?;

@@ -1,7 +1,7 @@
 //! An element that is a directory.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 
 use camino::Utf8Path;
 use dib_core::{Arch, Element, ElementName};
@@ -9,6 +9,9 @@ use dib_core::{Arch, Element, ElementName};
 use crate::error::{ElementError, Misplaced};
 use crate::{hooks, maps, package_installs, readme};
 use dib_yaml::{Node, Place};
+
+/// How many bytes a file may have that says something about an element.
+const LARGEST: u64 = 16 << 20;
 
 /// Reads what the directory of an element declares.
 ///
@@ -19,7 +22,8 @@ use dib_yaml::{Node, Place};
 pub fn load_element(directory: &Utf8Path) -> Result<Element, ElementError> {
     let name: ElementName = directory.file_name().unwrap_or_default().parse()?;
     let mut element = Element::new(name.as_str()).of_directory(directory);
-    if let Some(text) = read(&directory.join("README.rst"))? {
+    // No build needs it, and whatever has its name is as good.
+    if let Ok(Some(text)) = read(&directory.join("README.rst")) {
         element = element.about(&readme::first_sentence(&text));
     }
     let dependencies = element_names(&directory.join("element-deps"))?;
@@ -54,14 +58,36 @@ pub fn load_element(directory: &Utf8Path) -> Result<Element, ElementError> {
 
 /// Reads a file, if it is there. What is not UTF-8 in it is replaced.
 fn read(path: &Utf8Path) -> Result<Option<String>, ElementError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ElementError::Read {
-            path: path.to_owned(),
-            source,
-        }),
+    let failed = |source| ElementError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    // A pipe or a device would be read for ever.
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => {
+            return Err(ElementError::NoFile {
+                path: path.to_owned(),
+            });
+        }
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(failed(error)),
     }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(ElementError::TooLarge {
+            path: path.to_owned(),
+            largest: LARGEST,
+        });
+    }
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
 /// Reads a document, if it is there.
@@ -224,6 +250,31 @@ mod tests {
     fn a_file_that_is_none_is_an_error() {
         let (_parent, directory) = element(&[("pkg-map/x", "")]);
         let error = load_element(&directory).unwrap_err();
-        assert_eq!(error.to_string(), format!("failed to read {directory}/pkg-map"));
+        assert_eq!(error.to_string(), format!("{directory}/pkg-map is not a file"));
+    }
+
+    #[test]
+    fn a_file_without_end_is_an_error() {
+        let (_parent, directory) = element(&[]);
+        let huge = File::create(directory.join("element-deps")).unwrap();
+        huge.set_len(LARGEST + 1).unwrap();
+        let error = load_element(&directory).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{directory}/element-deps has more than 16777216 bytes")
+        );
+        fs::remove_file(directory.join("element-deps")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", directory.join("element-deps")).unwrap();
+        let error = load_element(&directory).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{directory}/element-deps is not a file")
+        );
+    }
+
+    #[test]
+    fn what_only_people_read_may_be_anything() {
+        let (_parent, directory) = element(&[("README.rst/x", "")]);
+        assert_eq!(load_element(&directory).unwrap().summary(), "");
     }
 }

@@ -45,6 +45,20 @@ pub enum ElementError {
         /// Why.
         source: io::Error,
     },
+    /// What should be a file is a directory, a pipe or a device.
+    #[error("{path} is not a file")]
+    NoFile {
+        /// Its path.
+        path: Utf8PathBuf,
+    },
+    /// A file of it is too large to be meant so.
+    #[error("{path} has more than {largest} bytes")]
+    TooLarge {
+        /// The file.
+        path: Utf8PathBuf,
+        /// How many bytes are taken.
+        largest: u64,
+    },
     /// A file of it says what makes no sense.
     #[error("{path}:{place}: {fault}")]
     Fault {
@@ -71,6 +85,16 @@ pub enum FilesError {
         /// The second.
         second: ElementName,
     },
+    /// What is a file in one element is a directory in another.
+    #[error("{place} is a file in the element {file} and a directory in the element {directory}")]
+    FileAndDirectory {
+        /// The path in both.
+        place: String,
+        /// The element that has the file.
+        file: ElementName,
+        /// The element that has the directory.
+        directory: ElementName,
+    },
     /// A file can't be copied.
     #[error("failed to copy {path}")]
     Copy {
@@ -91,6 +115,12 @@ pub enum EnvironmentError {
     /// bash can't be started, or one of the files fails.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// One of the files ends the shell that reads it.
+    #[error("{file} ends the shell that reads it, by exit or exec, and no hook could run after that")]
+    Ended {
+        /// The file.
+        file: String,
+    },
     /// The place for the result can't be made or read.
     #[error("failed to keep the environment that the files of environment.d make")]
     Keep(#[from] io::Error),

@@ -44,8 +44,10 @@ impl From<ElementsPathError> for CliError {
 impl From<FilesError> for CliError {
     fn from(error: FilesError) -> Self {
         match error {
-            FilesError::Duplicate { .. } => Self::new(ErrorKind::Configuration, error)
-                .hint("scripts find the files of all elements in one directory; rename one of the two"),
+            FilesError::Duplicate { .. } | FilesError::FileAndDirectory { .. } => {
+                Self::new(ErrorKind::Configuration, error)
+                    .hint("scripts find the files of all elements in one directory; rename one of the two")
+            }
             _ => Self::new(ErrorKind::InputOutput, error),
         }
     }

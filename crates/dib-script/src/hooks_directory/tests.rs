@@ -1,3 +1,4 @@
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use dib_core::{Element, ImageSpec, Registry};
@@ -107,5 +108,33 @@ fn a_file_that_two_elements_have_is_an_error() {
     with_elements(&["a/lib/x", "b/lib/x", "a/top", "b/top"], |_, plan| {
         let error = check_files(plan).unwrap_err();
         assert_eq!(error.to_string(), "the elements a and b both have the file lib/x");
+    });
+}
+
+#[test]
+fn what_is_file_and_directory_is_an_error() {
+    let check = |files: &[&str], message: &str| {
+        with_elements(files, |_, plan| {
+            assert_eq!(check_files(plan).unwrap_err().to_string(), message, "{files:?}");
+        });
+    };
+    check(
+        &["a/lib/x", "b/lib"],
+        "lib is a file in the element b and a directory in the element a",
+    );
+    check(
+        &["a/lib/x", "b/lib/x/y"],
+        "lib/x is a file in the element a and a directory in the element b",
+    );
+}
+
+#[test]
+fn names_may_be_of_any_bytes() {
+    with_elements(&["a/static/x"], |elements, plan| {
+        let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
+        fs::write(elements.as_std_path().join("a/static").join(name), "").unwrap();
+        let hooks = tempfile::tempdir().unwrap();
+        write_files(plan, Utf8Path::from_path(hooks.path()).unwrap()).unwrap();
+        assert!(hooks.path().join("static").join(name).exists());
     });
 }
