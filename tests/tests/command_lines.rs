@@ -102,12 +102,14 @@ fn elements_and_their_variables_are_shown() {
     apt-conf                     Gives the image an apt.conf of the user's
     apt-preferences              Keeps the image's packages at the versions of an earlier image
     apt-sources                  Gives the image a sources.list of the user's
+    baremetal                    Copies the image's kernel and ramdisk beside it, as <image>.vmlinuz and <image>.initrd
     base                         What every image gets, whatever its distribution
     block-device-efi             A GPT with an EFI system partition, for UEFI and, on amd64, BIOS
     block-device-gpt             One partition for the system in a GPT, for BIOS
     block-device-mbr             One partition in an MBR, for BIOS
     bootloader                   GRUB, so that the disk boots
     cache-url                    Brings the program cache-url, by which scripts download files
+    cleanup-kernel-initrd        Leaves no kernel in the image but the one that it boots
     cloud-init                   Installs cloud-init and starts it at boot
     cloud-init-datasources       Has cloud-init ask only the sources of DIB_CLOUD_INIT_DATASOURCES
     cloud-init-disable-resizefs  Has cloud-init grow neither partitions nor file systems
@@ -142,6 +144,7 @@ fn elements_and_their_variables_are_shown() {
     pip-cache                    Keeps what pip downloads in the image cache, for the next build
     pkg-map                      Maps names of packages to those of the distribution, and keeps the maps in the image
     runtime-ssh-host-keys        Leaves no SSH host keys in the image; a machine makes its own at its first boot
+    select-boot-kernel-initrd    Lets scripts in the image ask which kernel and ramdisk it boots
     source-repositories          Puts sources that elements name into the image, from git or archives
     stable-interface-names       Names network interfaces by where they are, with biosdevname
     svc-map                      Maps names of services to those of the distribution, for scripts in the image

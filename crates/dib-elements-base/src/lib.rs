@@ -6,7 +6,7 @@
 //! In reading order, one file for each element or hook:
 //! - [`base`]: what every image gets; its hooks are [`ccache`], [`base_dib_run_parts`] and [`cloud_init`].
 //! - [`dib_init_system`], [`install_types`], [`pkg_map`], [`svc_map`]: what other elements build on.
-//! - [`install_bin`], [`install_static`], [`sysctl`]: what scripts find in the image.
+//! - [`install_bin`], [`install_static`], [`dib_run_parts`], [`sysctl`]: what scripts find in the image.
 //! - [`cache_url`], [`source_repositories`]: files, archives and git repositories from elsewhere.
 //! - [`dib_python`], [`ensure_venv`], [`pip_cache`]: Python.
 //! - [`manifests`], [`element_manifest`], [`sysprep`], [`no_final_image`]: what stays of a build, and what does not.
@@ -21,6 +21,7 @@ pub mod ccache;
 pub mod cloud_init;
 pub mod dib_init_system;
 pub mod dib_python;
+pub mod dib_run_parts;
 pub mod element_manifest;
 pub mod ensure_venv;
 pub mod harden_sshd_config;
@@ -57,6 +58,7 @@ pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
         cache_url::element(),
         dib_init_system::element(),
         dib_python::element(),
+        dib_run_parts::element(),
         element_manifest::element(),
         ensure_venv::element(),
         install_bin::element(),

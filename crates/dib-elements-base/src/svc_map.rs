@@ -6,6 +6,9 @@ use dib_core::{Element, HookContext, HookError, Phase};
 
 const DIRECTORY: &str = "/usr/share/svc-map";
 
+/// Where the services stand in between the two hooks, for one that has more to say.
+const MERGED: &str = "/tmp/svc-map-services";
+
 /// The program `svc-map`, which looks services up there.
 const PROGRAM: &str = include_str!("svc_map/svc-map.sh");
 
@@ -20,9 +23,10 @@ pub fn element() -> Element {
         .depends_on(&["install-bin"])
         .program("svc-map", PROGRAM)
         .hook(Phase::ExtraData, "10-merge-svc-map-files", merge_svc_map_files)
+        .hook(Phase::ExtraData, "11-copy-svc-map-file", copy_svc_map_file)
 }
 
-/// Writes what the distribution calls each service that an element names, to `/usr/share/svc-map/services`, as YAML.
+/// Writes what the distribution calls each service that an element names, to `/tmp/svc-map-services`, as YAML.
 ///
 /// # Errors
 /// When the file can't be written.
@@ -34,8 +38,17 @@ pub fn merge_svc_map_files(ctx: &HookContext<'_>) -> Result<(), HookError> {
     if yaml.is_empty() {
         yaml.push_str("{}\n");
     }
+    ctx.create_directory("/tmp")?;
+    ctx.write(MERGED, yaml, 0o644)
+}
+
+/// Copies that file to `/usr/share/svc-map/services`, where the program `svc-map` looks.
+///
+/// # Errors
+/// When it has gone, or when the copy can't be written.
+pub fn copy_svc_map_file(ctx: &HookContext<'_>) -> Result<(), HookError> {
     ctx.create_directory(DIRECTORY)?;
-    ctx.write(&format!("{DIRECTORY}/services"), yaml, 0o644)
+    ctx.write(&format!("{DIRECTORY}/services"), ctx.read(MERGED)?, 0o644)
 }
 
 /// Returns a text as YAML has it: as it is where it can be taken for nothing else, in quotes otherwise.

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use dib_core::{Freshness, HookContext, HookError};
 
-use crate::shared_apt_cache::ARCHIVES;
+use crate::shared_apt_cache::{self, ARCHIVES};
 
 /// The program `install-packages`, by which scripts do the same.
 pub const INSTALL_PACKAGES: &str = include_str!("apt_get/install-packages.sh");
@@ -37,13 +37,14 @@ pub(crate) fn apt_get(ctx: &HookContext<'_>, arguments: &[&str]) -> Result<(), H
 }
 
 /// Waits for our turn, where the target has the shared cache: apt itself takes no turns on it but fails, even when it only
-/// removes packages. The turn ends when the file is dropped.
+/// removes packages. The turn ends when the file is dropped. `install-packages` waits for the same lock.
 fn turn_on_shared_cache(ctx: &HookContext<'_>) -> Result<Option<File>, HookError> {
-    if ctx.is_mounted(ARCHIVES)? {
-        Ok(Some(ctx.lock_in_cache("apt")?))
-    } else {
-        Ok(None)
+    if !ctx.is_mounted(ARCHIVES)? {
+        return Ok(None);
     }
+    let directory = shared_apt_cache::directory(ctx)?;
+    ctx.create_host_directory(&directory)?;
+    ctx.lock_host_file(&directory.join("dib.lock")).map(Some)
 }
 
 /// Returns whether the build is offline and wants no packages, so that it can do without apt's lists.

@@ -1,5 +1,6 @@
 //! `99-shared_apt_cache`: packages that apt downloads stay in the image cache for the next build.
 
+use camino::Utf8PathBuf;
 use dib_core::{HookContext, HookError};
 
 /// Where apt keeps the packages it has downloaded.
@@ -16,6 +17,21 @@ pub fn shared_apt_cache(ctx: &HookContext<'_>) -> Result<(), HookError> {
         ctx.nothing("DIB_APT_LOCAL_CACHE is 0");
         return Ok(());
     }
+    let directory = directory(ctx)?;
+    if ctx.is_mounted(ARCHIVES)? {
+        ctx.nothing(format!("{ARCHIVES} is a mount already"));
+        return Ok(());
+    }
+    ctx.create_host_directory(&directory)?;
+    ctx.create_directory(ARCHIVES)?;
+    ctx.bind_mount(&directory, ARCHIVES)
+}
+
+/// Returns the directory of the host that is bound there.
+///
+/// # Errors
+/// When `DISTRO_NAME` is unset or no name for a directory.
+pub(crate) fn directory(ctx: &HookContext<'_>) -> Result<Utf8PathBuf, HookError> {
     let distribution = ctx.required("DISTRO_NAME")?;
     if distribution.contains('/') || distribution.starts_with('.') {
         return Err(HookError::Variable {
@@ -24,12 +40,5 @@ pub fn shared_apt_cache(ctx: &HookContext<'_>) -> Result<(), HookError> {
             expected: "a name for a directory is needed".to_owned(),
         });
     }
-    if ctx.is_mounted(ARCHIVES)? {
-        ctx.nothing(format!("{ARCHIVES} is a mount already"));
-        return Ok(());
-    }
-    let directory = ctx.image_cache().join("apt").join(distribution);
-    ctx.create_host_directory(&directory)?;
-    ctx.create_directory(ARCHIVES)?;
-    ctx.bind_mount(&directory, ARCHIVES)
+    Ok(ctx.image_cache().join("apt").join(distribution))
 }

@@ -69,28 +69,40 @@ fn services_are_called_as_the_distribution_does() {
     let fixture = Fixture::new(with_maps).variable("DISTRO_NAME", "ubuntu");
     insta::assert_snapshot!(fixture.record(Phase::ExtraData, "10-merge-svc-map-files"), @"
     journal
-      create directory /usr/share/svc-map
-      write /usr/share/svc-map/services 0644 (32 bytes)
+      create directory /tmp
+      write /tmp/svc-map-services 0644 (32 bytes)
     target
-      + /usr/ 0755
-      + /usr/share/ 0755
-      + /usr/share/svc-map/ 0755
-      + /usr/share/svc-map/services 0644
+      + /tmp/ 0755
+      + /tmp/svc-map-services 0644
         | 'on': 'yes'
         | web-server: apache2
     ");
     let fixture = Fixture::new(with_maps).variable("DISTRO_NAME", "fedora");
     insta::assert_snapshot!(fixture.record(Phase::ExtraData, "10-merge-svc-map-files"), @"
     journal
+      create directory /tmp
+      write /tmp/svc-map-services 0644 (29 bytes)
+    target
+      + /tmp/ 0755
+      + /tmp/svc-map-services 0644
+        | 'on': 'on'
+        | web-server: httpd
+    ");
+}
+
+#[test]
+fn the_services_go_where_scripts_look() {
+    let fixture = Fixture::new(with_maps).file("/tmp/svc-map-services", "web-server: apache2\n");
+    insta::assert_snapshot!(fixture.record(Phase::ExtraData, "11-copy-svc-map-file"), @"
+    journal
       create directory /usr/share/svc-map
-      write /usr/share/svc-map/services 0644 (29 bytes)
+      write /usr/share/svc-map/services 0644 (20 bytes)
     target
       + /usr/ 0755
       + /usr/share/ 0755
       + /usr/share/svc-map/ 0755
       + /usr/share/svc-map/services 0644
-        | 'on': 'on'
-        | web-server: httpd
+        | web-server: apache2
     ");
 }
 
@@ -98,13 +110,11 @@ fn services_are_called_as_the_distribution_does() {
 fn no_services_are_no_error() {
     insta::assert_snapshot!(Fixture::new(only_maps).record(Phase::ExtraData, "10-merge-svc-map-files"), @"
     journal
-      create directory /usr/share/svc-map
-      write /usr/share/svc-map/services 0644 (3 bytes)
+      create directory /tmp
+      write /tmp/svc-map-services 0644 (3 bytes)
     target
-      + /usr/ 0755
-      + /usr/share/ 0755
-      + /usr/share/svc-map/ 0755
-      + /usr/share/svc-map/services 0644
+      + /tmp/ 0755
+      + /tmp/svc-map-services 0644
         | {}
     ");
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, removes or upgrades packages by apt-get: what elements' scripts call, whatever the distribution.
 #
-# Comes with dib. It needs a POSIX shell, getopt of util-linux, apt-get and, for -m, pkg-map.
+# Comes with dib. It needs a POSIX shell, getopt, mountpoint and flock of util-linux, apt-get and, for -m, pkg-map.
 
 set -u
 
@@ -16,13 +16,23 @@ Usage: install-packages [-e] [-m ELEMENT] PACKAGE...
 END
 }
 
+archives=/var/cache/apt/archives
+
 apt_get() {
+    # Builds share this directory, and apt fails where another is at it.
+    if mountpoint -q "$archives" 2>/dev/null; then
+        exec 9>>"$archives/dib.lock"
+        flock -w 1200 9 || {
+            echo "install-packages: another build holds $archives/dib.lock" >&2
+            exit 1
+        }
+    fi
     DEBIAN_FRONTEND=noninteractive \
         http_proxy=${http_proxy:-} https_proxy=${https_proxy:-} no_proxy=${no_proxy:-} \
         apt-get --assume-yes \
         --option Dpkg::Options::=--force-confold \
         --option Dpkg::Options::=--force-confdef \
-        "$@"
+        "$@" 9>&-
 }
 
 words=$(getopt -n install-packages -o hudem: -- "$@") || exit 1

@@ -143,8 +143,10 @@ fn builds_that_share_a_cache_take_turns() {
         (Phase::Install, "01-package-installs"),
         (Phase::Install, "99-package-uninstalls"),
     ] {
-        let fixture = with_packages().file("/var/lib/dpkg/status", &status);
-        let lock = fixture.cache().join("apt.lock");
+        let fixture = with_packages()
+            .file("/var/lib/dpkg/status", &status)
+            .variable("DISTRO_NAME", "debian");
+        let lock = fixture.cache().join("apt/debian/dib.lock");
         assert!(fixture.record(phase, hook).succeeded());
         assert!(!lock.exists(), "{hook} shares nothing");
         let fixture = fixture.mounted("/var/cache/apt/archives");
