@@ -1,6 +1,7 @@
 //! Shells at break points.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::world::{World, run, succeed};
 
@@ -34,6 +35,7 @@ fn the_shell_comes_after_an_error_and_the_build_still_fails() {
         .tiny_build(&["-t", "tar"])
         .env("MYORG_COMMAND", "exit 3")
         .env("break", "after-error")
+        .env("break_outside_target", "1")
         .env("break_cmd", format!("cat $TARGET_ROOT/etc/hostname > {seen}")));
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert_eq!(fs::read_to_string(&seen).unwrap(), "tiny\n");
@@ -44,6 +46,42 @@ fn the_shell_comes_after_an_error_and_the_build_still_fails() {
     assert!(
         error.is_some() && error < stop,
         "the error is told before the shell opens: {}",
+        ran.stderr
+    );
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn in_a_phase_of_the_target_the_shell_is_in_the_target() {
+    let world = World::new();
+    let hook = world.path("home/elements/my-app/install.d/60-fails");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\nexit 3\n").unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = world.tiny_build(&["my-app", "-t", "tar"]);
+    command
+        .env("ELEMENTS_PATH", world.path("home/elements"))
+        .env("MYORG_COMMAND", "true")
+        .env("break", "before-finalise, after-error")
+        .env(
+            "break_cmd",
+            "echo in $(pwd) as $HOME with $(tail -n1 /tmp/in_target.d/install.d/60-fails) of $(cat /etc/hostname) $TARGET_ROOT; exit",
+        );
+    let ran = run(&mut command);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("in / as /root with exit 3 of tiny /\n"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    let ran = run(command
+        .env("break_outside_target", "1")
+        .env("break_cmd", "cat $TARGET_ROOT/etc/hostname"));
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(1), "tiny\n"),
+        "{}",
         ran.stderr
     );
     world.assert_nothing_is_left();

@@ -46,11 +46,11 @@ pub trait Machine {
     /// When the kernel refuses.
     fn mount_kernel_file_systems(&self, target: &TargetRoot) -> Result<(), MountError>;
 
-    /// Unmounts everything below the target's root.
+    /// Unmounts everything below the target's root but what is mounted at the paths `kept`.
     ///
     /// # Errors
     /// When the kernel refuses.
-    fn unmount_all(&self, target: &TargetRoot) -> Result<(), MountError>;
+    fn unmount_all(&self, target: &TargetRoot, kept: &[TargetPath]) -> Result<(), MountError>;
 
     /// Runs a command with the target as its root directory.
     ///
@@ -78,6 +78,17 @@ pub trait Machine {
     /// # Errors
     /// When it can't be started.
     fn shell(&self, command: &str, environment: &BTreeMap<String, String>) -> std::io::Result<()>;
+
+    /// Opens a shell for a person with the target as its root directory, and waits for its end.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    fn shell_in_target(
+        &self,
+        target: &TargetRoot,
+        command: &str,
+        environment: &BTreeMap<String, String>,
+    ) -> std::io::Result<()>;
 }
 
 /// The machine as a sandboxed process sees it.
@@ -110,8 +121,8 @@ impl Machine for SandboxMachine {
         mounts::kernel_file_systems(target)
     }
 
-    fn unmount_all(&self, target: &TargetRoot) -> Result<(), MountError> {
-        mounts::unmount_all(target)
+    fn unmount_all(&self, target: &TargetRoot, kept: &[TargetPath]) -> Result<(), MountError> {
+        mounts::unmount_all_but(target, kept)
     }
 
     fn run(
@@ -136,6 +147,16 @@ impl Machine for SandboxMachine {
         process.args(["-c", command]).envs(environment);
         // How the shell ends is the person's business, as it is upstream.
         process.status()?;
+        dib_sys::sandbox::take_terminal_back()
+    }
+
+    fn shell_in_target(
+        &self,
+        target: &TargetRoot,
+        command: &str,
+        environment: &BTreeMap<String, String>,
+    ) -> std::io::Result<()> {
+        dib_sys::command::shell_in_target(target, command, environment)?;
         dib_sys::sandbox::take_terminal_back()
     }
 }

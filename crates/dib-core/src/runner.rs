@@ -3,7 +3,11 @@
 use std::time::Instant;
 
 use crate::observer::{HookTiming, PhaseProfile};
+use crate::surroundings::environment_in_target;
 use crate::{BreakPoint, Build, HookContext, HookError, HookName, Phase, PlannedHook, staging};
+
+/// The variable that has the shell after an error stay outside the target; upstream's name.
+const OUTSIDE_AFTER_ERROR: &str = "break_outside_target";
 
 /// Why a build's phases did not come to their end.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +17,7 @@ pub enum RunError {
     #[error("hook {phase}.d/{hook} of element {element} failed", phase = hook.phase, hook = hook.name, element = hook.element)]
     Hook {
         /// The hook.
-        hook: PlannedHook,
+        hook: Box<PlannedHook>,
         /// Why.
         #[source]
         source: Box<HookError>,
@@ -56,8 +60,16 @@ impl Build<'_> {
     /// When a hook, a step or a break point's shell fails. Nothing runs after that but, when it was a hook,
     /// the shell of `after-error`.
     pub fn run_phases(&self) -> Result<Vec<PhaseProfile>, RunError> {
+        self.run_some_phases(&Phase::ALL)
+    }
+
+    /// Runs these phases in order, with the steps that upstream takes before and after each.
+    ///
+    /// # Errors
+    /// As [`Self::run_phases`].
+    pub fn run_some_phases(&self, phases: &[Phase]) -> Result<Vec<PhaseProfile>, RunError> {
         let mut profiles = Vec::new();
-        for phase in Phase::ALL {
+        for phase in phases.iter().copied() {
             staging::before(self, phase)?;
             profiles.push(self.run_phase(phase)?);
             staging::after(self, phase)?;
@@ -75,7 +87,7 @@ impl Build<'_> {
             step: "prepare the phase",
             source: Box::new(source),
         })?;
-        self.stop_at(BreakPoint::Before(phase))?;
+        self.stop_at(BreakPoint::Before(phase), phase)?;
         self.observer.phase_started(phase, hooks.len());
         let start = Instant::now();
         let mut timings = Vec::with_capacity(hooks.len());
@@ -86,14 +98,14 @@ impl Build<'_> {
                     if self.plan.spec().break_points.contains(BreakPoint::AfterError) {
                         self.observer.failed(&error);
                     }
-                    self.stop_at(BreakPoint::AfterError)?;
+                    self.stop_at(BreakPoint::AfterError, phase)?;
                     return Err(error);
                 }
             }
         }
         let profile = PhaseProfile::new(phase, start.elapsed(), timings);
         self.observer.phase_finished(&profile);
-        self.stop_at(BreakPoint::After(phase))?;
+        self.stop_at(BreakPoint::After(phase), phase)?;
         self.leave(phase).map_err(|source| RunError::Step {
             step: "end the phase",
             source: Box::new(source),
@@ -124,7 +136,7 @@ impl Build<'_> {
         let start = Instant::now();
         let ctx = HookContext::of_hook(self, hook);
         hook.body.run(&ctx).map_err(|source| RunError::Hook {
-            hook: hook.clone(),
+            hook: Box::new(hook.clone()),
             source: Box::new(source),
         })?;
         let timing = HookTiming {
@@ -136,16 +148,30 @@ impl Build<'_> {
         Ok(timing)
     }
 
-    fn stop_at(&self, point: BreakPoint) -> Result<(), RunError> {
+    /// Opens a shell where the user wants one: in the target when the phase's hooks run there, as upstream has it.
+    fn stop_at(&self, point: BreakPoint, phase: Phase) -> Result<(), RunError> {
         let break_points = &self.plan.spec().break_points;
         if !break_points.contains(point) {
             return Ok(());
         }
         self.observer.stopping_at(point);
-        let environment = self.phase_variables().environment();
-        self.machine
-            .shell(&break_points.command, &environment)
-            .map_err(|source| RunError::Shell { point, source })?;
+        let variables = self.phase_variables();
+        let is_sent_outside = point == BreakPoint::AfterError
+            && variables
+                .get(OUTSIDE_AFTER_ERROR)
+                .is_some_and(|value| !value.is_empty());
+        let command = &break_points.command;
+        let opened = if phase.runs_in_target() && !is_sent_outside {
+            let mut environment = environment_in_target(variables.environment());
+            // There the tree is all there is; lines that enter it by these names mean the same as outside.
+            for name in ["TARGET_ROOT", "TMP_MOUNT_PATH"] {
+                environment.insert(name.to_owned(), "/".to_owned());
+            }
+            self.machine.shell_in_target(self.target, command, &environment)
+        } else {
+            self.machine.shell(command, &variables.environment())
+        };
+        opened.map_err(|source| RunError::Shell { point, source })?;
         self.observer.resuming();
         Ok(())
     }

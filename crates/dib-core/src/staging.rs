@@ -7,7 +7,7 @@
 use dib_sys::{FileKind, TargetPath};
 
 use crate::runner::RunError;
-use crate::{Build, Effect, HookContext, HookError, Phase};
+use crate::{Build, Effect, HookContext, HookError, LoopDevice, Phase};
 
 const RESOLVER: &str = "/etc/resolv.conf";
 /// Elements may put here what the image shall have as its resolver file; upstream documents the name.
@@ -38,7 +38,7 @@ pub(crate) fn after(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
         }
         Phase::PostRoot => step(build, "unmount", unmount_all),
         Phase::Cleanup => {
-            step(build, "unmount", unmount_all)?;
+            step(build, "unmount", unmount_all_but_the_disk)?;
             step(build, "put the resolver file back", put_resolver_back)?;
             step(build, "tidy the tree", tidy)?;
             step(build, "clamp times", clamp_times)
@@ -85,7 +85,24 @@ fn mount_kernel_file_systems(ctx: &HookContext<'_>) -> Result<(), HookError> {
 }
 
 fn unmount_all(ctx: &HookContext<'_>) -> Result<(), HookError> {
-    ctx.build().machine.unmount_all(ctx.build().target)?;
+    unmount_all_but(ctx, &[])
+}
+
+/// Unmounts all that the build has mounted, and leaves the disk's file systems where they are at a loop device.
+fn unmount_all_but_the_disk(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    let plan = ctx.build().plan;
+    let mut kept = Vec::new();
+    if plan.spec().loop_device == LoopDevice::Attached {
+        let file_systems = plan.disk().file_systems.iter();
+        for file_system in file_systems.filter(|file_system| file_system.mount_point.starts_with('/')) {
+            kept.push(file_system.mount_point.parse()?);
+        }
+    }
+    unmount_all_but(ctx, &kept)
+}
+
+fn unmount_all_but(ctx: &HookContext<'_>, kept: &[TargetPath]) -> Result<(), HookError> {
+    ctx.build().machine.unmount_all(ctx.build().target, kept)?;
     ctx.record(Effect::Mount {
         what: "unmount everything below the target".to_owned(),
     });

@@ -319,6 +319,26 @@ pub fn run_on_host(
     attend(child, &program, on_line)
 }
 
+/// Opens a shell for a person in the target: `sh -c` with the standard streams of this process, and waits for its end.
+///
+/// # Errors
+/// When it can't be started. How it ends is the person's business.
+pub fn shell_in_target(
+    root: &TargetRoot,
+    command: &str,
+    environment: &BTreeMap<String, String>,
+) -> io::Result<()> {
+    let directory = TargetPath::root();
+    let open = root.open_directory(&directory).map_err(io::Error::other)?;
+    let entry = enter::Entry::of(root, &directory, open.as_fd(), &[])?;
+    let mut process = Command::new("sh");
+    process.args(["-c", command]).env_clear().envs(environment);
+    // SAFETY: `enter` makes system calls alone, and the descriptors that it names outlive the start.
+    unsafe { process.pre_exec(move || entry.enter()) };
+    process.status()?;
+    Ok(())
+}
+
 fn prepare(
     argv: &[String],
     environment: &BTreeMap<String, String>,

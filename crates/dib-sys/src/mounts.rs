@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-pub use below::unmount_all;
+pub use below::{unmount_all, unmount_all_but};
 pub use kernel_file_systems::{kernel_file_systems, unmount_kernel_file_systems};
 
 use crate::target_path::TargetPath;

@@ -73,8 +73,8 @@ impl Machine for RecordingMachine {
         Ok(())
     }
 
-    fn unmount_all(&self, _target: &TargetRoot) -> Result<(), MountError> {
-        self.mounts().clear();
+    fn unmount_all(&self, _target: &TargetRoot, kept: &[TargetPath]) -> Result<(), MountError> {
+        self.mounts().retain(|at| kept.contains(at));
         Ok(())
     }
 
@@ -99,6 +99,15 @@ impl Machine for RecordingMachine {
     }
 
     fn shell(&self, _command: &str, _environment: &BTreeMap<String, String>) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn shell_in_target(
+        &self,
+        _target: &TargetRoot,
+        _command: &str,
+        _environment: &BTreeMap<String, String>,
+    ) -> std::io::Result<()> {
         Ok(())
     }
 }

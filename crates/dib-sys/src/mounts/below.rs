@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MntFlags, umount2};
 
 use super::MountError;
-use crate::TargetRoot;
+use crate::{TargetPath, TargetRoot};
 
 /// Unmounts everything that is mounted below the target's root.
 ///
@@ -17,12 +17,25 @@ use crate::TargetRoot;
 /// # Errors
 /// When the kernel does not tell what is mounted, or refuses to unmount something.
 pub fn unmount_all(root: &TargetRoot) -> Result<(), MountError> {
+    unmount_all_but(root, &[])
+}
+
+/// Unmounts as [`unmount_all`] does, but leaves what is mounted at the paths `kept`.
+///
+/// # Errors
+/// As [`unmount_all`].
+pub fn unmount_all_but(root: &TargetRoot, kept: &[TargetPath]) -> Result<(), MountError> {
     let list = |source| MountError::List { source };
     let fd = root.as_fd().as_raw_fd();
     let directory = fs::read_link(format!("/proc/self/fd/{fd}")).map_err(list)?;
+    let kept: Vec<PathBuf> = kept
+        .iter()
+        .map(|path| directory.join(path.as_relative()))
+        .collect();
     loop {
         let table = fs::read("/proc/self/mountinfo").map_err(list)?;
-        let mount_points = mount_points_below(&table, &directory);
+        let mut mount_points = mount_points_below(&table, &directory);
+        mount_points.retain(|path| !kept.contains(path));
         // An outer mount takes the inner ones along. In a user namespace it has to: what came into it as one tree, as
         // the host's /sys does, can't be taken apart there.
         let Some(outermost) = mount_points.iter().min_by_key(|path| path.components().count()) else {
