@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
@@ -11,7 +11,6 @@ use xshell::{Shell, cmd};
 use crate::compat::build::Builder;
 use crate::host_archive::{self, HostArchive};
 use crate::made_directory;
-use crate::needs;
 use crate::task_error::TaskError;
 use crate::upstream::Upstream;
 use crate::workspace::Workspace;
@@ -29,6 +28,9 @@ const LEFT_OUT: [&str; 3] = [
     "path-exclude=/usr/share/locale/*",
     "path-exclude=/usr/share/man/*",
 ];
+
+/// What a system's own programs are on.
+const SYSTEM_PROGRAMS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The phases, by the names of upstream's directories.
 const PHASES: [&str; 10] = [
@@ -74,10 +76,11 @@ impl Place {
             tree: prepared_tree(workspace, &archive)?,
             archive: archive.variables()?,
         };
-        let program = place.path().join("dib/disk-image-create");
         let shell = Shell::new()?;
         shell.create_dir(place.path().join("dib"))?;
-        shell.copy_file(dib, &program)?;
+        shell.copy_file(dib, place.path().join("dib/dib"))?;
+        let program = place.program(Builder::Dib);
+        symlink("dib", &program).map_err(TaskError::file("create", &program))?;
         place.write_elements(workspace, &shell)?;
         place.write_data(&shell)?;
         Ok(place)
@@ -110,7 +113,7 @@ impl Place {
     pub(super) fn variables(&self, cache: &str) -> Vec<(String, String)> {
         let path = |name: &str| self.path().join(name).into_string();
         // What both find on it are diskimage-builder's own Python and tools.
-        let programs = format!("{}:{}", self.upstream, needs::path_with_administrators_programs());
+        let programs = format!("{}:{SYSTEM_PROGRAMS}", self.upstream);
         let elements = format!("{}:{}", path("elements"), self.elements);
         let mut variables: Vec<(String, String)> = [
             ("PATH", programs),

@@ -78,7 +78,8 @@ fn environment(text: &str, replaced: &[(String, &str)]) -> BTreeMap<String, Stri
         .collect()
 }
 
-/// Takes out of a value what is a matter of chance with upstream: the order of elements, the number of a loop device.
+/// Takes out of a value what is a matter of chance with upstream: the order of elements, the number of a loop device, and what
+/// is written otherwise but means the same.
 fn settled(name: &str, value: String) -> String {
     match name {
         "IMAGE_ELEMENT" | "BASH_FUNC_get_image_element_array%%" => {
@@ -91,6 +92,10 @@ fn settled(name: &str, value: String) -> String {
         "IMAGE_BLOCK_DEVICE" | "IMAGE_BLOCK_DEVICES" => {
             value.replace(|letter: char| letter.is_ascii_digit(), "N")
         }
+        // Both are the same YAML.
+        "IMAGE_ELEMENT_YAML" => value.replace('"', ""),
+        // The first is where dib's stand-ins for sudo and others are.
+        "PATH" => value.strip_prefix("@BUILD@/bin:").unwrap_or(&value).to_owned(),
         _ => value,
     }
 }

@@ -36,6 +36,8 @@ impl ScriptWorld {
         let mut variables = vec![
             ("_LIB", library.to_string()),
             ("TMP_IMAGE_DIR", image.to_string()),
+            // Upstream exports it before it knows the path, and scripts run by `set -u` may look at it.
+            ("OUT_IMAGE_PATH", String::new()),
             ("PATH", format!("{programs}:{path}")),
             ("LC_ALL", "C".to_owned()),
             ("FS_TYPE", plan.spec().output.root_file_system.clone()),
