@@ -6,6 +6,7 @@ use xshell::cmd;
 use crate::bad_mirrors;
 use crate::boot_mutants;
 use crate::build_image;
+use crate::callers;
 use crate::compare_packages;
 use crate::kill_test;
 use crate::local_mirror::LocalMirror;
@@ -48,7 +49,12 @@ const DISK_OF_PACKAGES: &[&str] = &["vm", "block-device-efi", "ubuntu-minimal"];
 pub(crate) fn ci(options: &Ci) -> Result<(), TaskError> {
     let mut groups = needs::of_build(true);
     groups.extend(needs::of_tests());
-    groups.extend([needs::ORDINARY_USER, needs::BOOT, needs::BOOT_MUTANTS]);
+    groups.extend([
+        needs::ORDINARY_USER,
+        needs::BOOT,
+        needs::BOOT_MUTANTS,
+        needs::CALLERS,
+    ]);
     needs::meet(&groups)?;
     let workspace = Workspace::load()?;
     let mut steps = Steps::only(&options.only);
@@ -99,6 +105,12 @@ fn check_builds(
             .then(|| ordinary_user::find_or_make(&options.user))
             .transpose()?;
         vm_test::test_images(workspace, dib, user.as_ref(), "")
+    })?;
+    steps.run("callers of disk-image-create", || {
+        let user = needs::is_root()
+            .then(|| ordinary_user::find_or_make(&options.user))
+            .transpose()?;
+        callers::call(workspace, dib, user.as_ref(), "")
     })?;
     steps.run("images that don't boot", || boot_mutants::test_mutants(dib, ""))?;
     steps.run("builds of the same bytes", || {

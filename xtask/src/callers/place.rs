@@ -240,9 +240,14 @@ pub(super) fn wait_for<T>(
 
 /// The last lines of a log, for an error.
 pub(super) fn last_lines(log: &Utf8Path) -> String {
-    const LINES: usize = 40;
+    const LINES: usize = 60;
+    // A line may hold a whole environment.
+    const CHARACTERS: usize = 400;
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.chars().take(CHARACTERS).collect())
+        .collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
