@@ -9,6 +9,7 @@
 //! - [`target_root`]: the image's root directory, in which every path resolves inside it.
 //! - [`sandbox`]: namespaces that take their mounts and processes with them when they end.
 //! - [`mounts`]: bind mounts and the kernel's file systems in the target.
+//! - [`loop_device`]: a disk's file as a block device.
 //! - [`command`]: programs run in the target or beside it.
 //! - [`companion`]: programs that run beside this process and end with it.
 //! - [`device_node`]: device nodes that an ordinary user's sandbox cannot make, kept for the image.
@@ -16,6 +17,7 @@
 pub mod command;
 pub mod companion;
 pub mod device_node;
+pub mod loop_device;
 pub mod mounts;
 pub mod sandbox;
 pub mod target_path;

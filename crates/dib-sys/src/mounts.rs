@@ -86,6 +86,14 @@ pub enum MountError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// A file system could not be made read-only.
+    #[error("failed to make the file system at {at} in the target read-only")]
+    ReadOnly {
+        /// Where it is mounted.
+        at: TargetPath,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// What is mounted could not be listed.
     #[error("failed to list the mounts")]
     List {
@@ -184,6 +192,73 @@ pub fn plain_bind(source: &Utf8Path, at: &Utf8Path) -> Result<(), MountError> {
     .map_err(|errno| MountError::HostMount {
         what: source.to_string(),
         at: at.to_owned(),
+        source: errno.into(),
+    })
+}
+
+/// Mounts the file system of the type `kind` that is on a block device on the directory `at`, a path of the host.
+///
+/// # Errors
+/// When `at` is not a directory, or the kernel refuses, be it since it has no such file systems.
+pub fn file_system(device: &Utf8Path, kind: &str, at: &Utf8Path) -> Result<(), MountError> {
+    let nothing: Option<&str> = None;
+    mount(
+        Some(device.as_str()),
+        at.as_str(),
+        Some(kind),
+        MsFlags::empty(),
+        nothing,
+    )
+    .map_err(|errno| MountError::HostMount {
+        what: format!("{device} ({kind})"),
+        at: at.to_owned(),
+        source: errno.into(),
+    })
+}
+
+/// Mounts as [`file_system`] does, on the existing directory `at` in the target.
+///
+/// # Errors
+/// As [`file_system`].
+pub fn file_system_in_target(
+    device: &Utf8Path,
+    kind: &str,
+    root: &TargetRoot,
+    at: &TargetPath,
+) -> Result<(), MountError> {
+    let mount_point = open_mount_point(root, at)?;
+    let nothing: Option<&str> = None;
+    mount(
+        Some(device.as_str()),
+        through_proc(mount_point.as_fd()).as_str(),
+        Some(kind),
+        MsFlags::empty(),
+        nothing,
+    )
+    .map_err(|errno| MountError::Mount {
+        what: format!("{device} ({kind})"),
+        at: at.clone(),
+        source: errno.into(),
+    })
+}
+
+/// Makes the file system that is mounted at `at` in the target read-only, wherever it is mounted: what is on its device then
+/// is complete, as after unmounting.
+///
+/// # Errors
+/// When a program still has a file of it open to write, or the kernel refuses.
+pub fn make_read_only(root: &TargetRoot, at: &TargetPath) -> Result<(), MountError> {
+    let nothing: Option<&str> = None;
+    let mount_point = open_mount_point(root, at)?;
+    mount(
+        nothing,
+        through_proc(mount_point.as_fd()).as_str(),
+        nothing,
+        MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY,
+        nothing,
+    )
+    .map_err(|errno| MountError::ReadOnly {
+        at: at.clone(),
         source: errno.into(),
     })
 }
