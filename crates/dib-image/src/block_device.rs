@@ -26,6 +26,8 @@ use crate::partition_table::PartitionType;
 pub struct BlockDeviceConfig {
     /// The file or element the document is from.
     pub(crate) origin: String,
+    /// The disk's name.
+    pub(crate) disk_name: String,
     /// The size that the document itself gives the disk.
     pub(crate) size: Option<ByteSize>,
     pub(crate) sector_size: SectorSize,

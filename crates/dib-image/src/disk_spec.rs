@@ -57,6 +57,7 @@ pub enum ImageSize {
 /// A disk: its table, its file systems, and what each of them is identified by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSpec {
+    pub(crate) disk_name: String,
     pub(crate) size: ImageSize,
     pub(crate) sector_size: SectorSize,
     pub(crate) table: Option<PartitionTable>,
@@ -128,12 +129,19 @@ impl DiskSpec {
         let size = layout.size.map_or(size, ImageSize::Exact);
         let sector_size = layout.sector_size;
         Ok(Self {
+            disk_name: layout.disk_name,
             size,
             sector_size,
             table,
             file_systems,
             seed,
         })
+    }
+
+    /// Returns the disk's name in the layout, usually `image0`.
+    #[must_use]
+    pub fn disk_name(&self) -> &str {
+        &self.disk_name
     }
 
     /// Returns the file systems that are mounted, swap included, in the order in which that happens.

@@ -9,6 +9,7 @@
 //! - [`block_device`]: upstream's configuration of a disk's layout, as typed data.
 //! - [`disk_spec`]: what the disk and its file systems shall be like, with every identifier.
 //! - [`mod@make_disk`]: from tree to disk; everything below in its order.
+//! - [`made_disk`]: what is to be known of a disk that somebody works on before it becomes images.
 //! - [`byte_size`]: sizes, and how they are written.
 //! - [`tree_size`]: how large an image a tree needs.
 //! - [`partition_table`]: where partitions lie, and the tables that say so.
@@ -44,6 +45,7 @@ mod gzip;
 pub mod identifier;
 pub mod image_format;
 mod in_order;
+pub mod made_disk;
 pub mod make_disk;
 pub mod output_file;
 pub mod partition_table;
@@ -78,6 +80,7 @@ pub use format_options::{FormatOptionError, apply_options};
 pub use identifier::{FileSystemIdentifier, Uuid};
 pub use image_format::ImageFormat;
 pub use in_order::ThreadError;
+pub use made_disk::{PlacedPartition, embed_boot_code};
 pub use make_disk::{DiskError, make_disk};
 pub use output_file::{Existing, FinishedFile, OutputError, OutputFile, PublishedFile, remove_leftovers};
 pub use partition_table::{PartitionType, UnknownPartitionType};
@@ -91,5 +94,7 @@ pub use tree_size::{TreeSizeError, default_image_size};
 pub use vfat::VfatError;
 pub use vhd::{VhdError, VhdLayout, VhdOptions, write_vhd};
 pub use vmdk::{VmdkAdapter, VmdkError, VmdkLayout, VmdkOptions, write_vmdk};
-pub use write_images::{CompleteImages, Event, ImageError, Output, WrittenImage, convert_disk, write_images};
+pub use write_images::{
+    CompleteImages, Event, ImageError, Output, WrittenImage, convert_disk, write_images, write_images_of_disk,
+};
 pub use xfs::XfsError;

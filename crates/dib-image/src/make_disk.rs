@@ -145,7 +145,8 @@ pub fn make_disk(
     Ok(())
 }
 
-fn lay_out(spec: &DiskSpec, size: ByteSize) -> Result<Vec<Extent>, DiskError> {
+/// Returns where the partitions lie on a disk of that size.
+pub(crate) fn lay_out(spec: &DiskSpec, size: ByteSize) -> Result<Vec<Extent>, DiskError> {
     let Some(table) = &spec.table else {
         return Ok(Vec::new());
     };

@@ -221,11 +221,7 @@ pub fn write_images(
     scratch: &Utf8Path,
     report: &mut dyn FnMut(Event),
 ) -> Result<CompleteImages, ImageError> {
-    let files: Result<Vec<OutputFile>, OutputError> = outputs
-        .iter()
-        .map(|output| OutputFile::create(&output.path))
-        .collect();
-    let files = files?;
+    let files = create(outputs)?;
     // The first raw output is the disk that all others are made of.
     let first_raw = outputs
         .iter()
@@ -248,6 +244,38 @@ pub fn write_images(
     }
     let sources = Sources { tree, device_nodes };
     let sums = write_outputs(sources, disk.map(OutputFile::file), outputs, &files, report)?;
+    complete(outputs, files, sums)
+}
+
+/// Writes a tree, and the disk that has been made of it, in every wanted format, as [`write_images`] does.
+///
+/// # Errors
+/// When a format can't be written.
+pub fn write_images_of_disk(
+    tree: &Utf8Path,
+    device_nodes: &[DeviceNode],
+    disk: &File,
+    outputs: &[Output],
+    report: &mut dyn FnMut(Event),
+) -> Result<CompleteImages, ImageError> {
+    let files = create(outputs)?;
+    let sources = Sources { tree, device_nodes };
+    let sums = write_outputs(sources, Some(disk), outputs, &files, report)?;
+    complete(outputs, files, sums)
+}
+
+fn create(outputs: &[Output]) -> Result<Vec<OutputFile>, OutputError> {
+    outputs
+        .iter()
+        .map(|output| OutputFile::create(&output.path))
+        .collect()
+}
+
+fn complete(
+    outputs: &[Output],
+    files: Vec<OutputFile>,
+    sums: Vec<Sums>,
+) -> Result<CompleteImages, ImageError> {
     let mut images = Vec::new();
     for ((output, file), sums) in outputs.iter().zip(files).zip(sums) {
         images.push((output.clone(), file.finish(&sums)?, sums));

@@ -62,6 +62,7 @@ pub(super) fn interpret(nodes: &[FlatNode<'_>], origin: &str) -> Result<BlockDev
     }
     Ok(BlockDeviceConfig {
         origin: origin.to_owned(),
+        disk_name: disk.name.clone(),
         size,
         sector_size,
         table,
