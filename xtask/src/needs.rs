@@ -93,7 +93,7 @@ pub(crate) const BOOTSTRAP: &[Need] = &[
 /// What diskimage-builder calls, and what installs it.
 pub(crate) const UPSTREAM: &[Need] = &[
     Need {
-        program: "python3",
+        program: "/usr/bin/python3",
         package: "python3-venv",
     },
     Need {
@@ -116,8 +116,9 @@ pub(crate) const UPSTREAM: &[Need] = &[
 
 /// What the callers of `disk-image-create` and their elements call.
 pub(crate) const CALLERS: &[Need] = &[
+    // It has no program, and nothing else whose path has no version of Python in it.
     Need {
-        program: "python3",
+        program: "/var/lib/dpkg/info/python3-venv.list",
         package: "python3-venv",
     },
     Need {

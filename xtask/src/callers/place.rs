@@ -97,7 +97,9 @@ impl Place {
             path.push(':');
             path.push_str(environment.join("bin").as_str());
         }
-        let mut command = self.scratch.command(program);
+        // It ends with us, whatever ends us.
+        let mut command = self.scratch.command("setpriv");
+        command.args(["--pdeathsig", "KILL", program]);
         command.env(
             "PATH",
             format!("{path}:{}", needs::path_with_administrators_programs()),

@@ -11,6 +11,9 @@ use crate::scratch_build;
 use crate::task_error::TaskError;
 use crate::workspace::Workspace;
 
+/// The distribution's own: a user's may lie where others can't go.
+const PYTHON: &str = "/usr/bin/python3";
+
 /// The pip settings by which a host reaches the index, and which a build is told too.
 const REACHING_THE_INDEX: [&str; 7] = [
     "index-url",
@@ -30,10 +33,11 @@ pub(super) fn install(workspace: &Workspace, name: &str) -> Result<Utf8PathBuf, 
     let list = pins(workspace, name);
     let text = fs::read_to_string(&list).map_err(TaskError::file("read", &list))?;
     let directory = workspace.target.join("callers").join(name);
-    made_directory::make_unless_current(&directory, name, &text, |_, new| {
+    let inputs = format!("{PYTHON}\n{text}");
+    made_directory::make_unless_current(&directory, name, &inputs, |_, new| {
         progress::step(format!("installing {name}"));
         scratch_build::succeed(
-            Command::new("python3").args(["-m", "venv"]).arg(new),
+            Command::new(PYTHON).args(["-m", "venv"]).arg(new),
             "making a Python environment",
         )?;
         let mut pip = pip(new);
