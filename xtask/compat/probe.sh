@@ -18,7 +18,7 @@ env -0 > "$out/$phase.environment"
     declare -Fx
 } > "$out/$phase.world"
 if [ -d "${TMP_HOOKS_PATH:-/nowhere}" ]; then
-    ( cd "$TMP_HOOKS_PATH" && find . -mindepth 1 \( -type f -printf '%P f %m %s\n' -o -printf '%P %y %m %l\n' \) ) | sort > "$out/$phase.hooks"
+    ( cd "$TMP_HOOKS_PATH" && find . -mindepth 1 \( -type f -path './*/*' -printf '%P f %m %s\n' -o -printf '%P %y %m %l\n' \) ) | sort > "$out/$phase.hooks"
 else
-    ( cd /tmp/in_target.d && find . -mindepth 1 \( -type f -printf '%P f %m %s\n' -o -printf '%P %y %m %l\n' \) ) | sort > "$out/$phase.hooks"
+    ( cd /tmp/in_target.d && find . -mindepth 1 \( -type f -path './*/*' -printf '%P f %m %s\n' -o -printf '%P %y %m %l\n' \) ) | sort > "$out/$phase.hooks"
 fi

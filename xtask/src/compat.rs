@@ -16,7 +16,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build_image;
 use crate::compat::allowed::{Allowed, Difference};
-use crate::compat::build::{Builder, Built};
+use crate::compat::build::{Builder, Built, Order};
 use crate::compat::place::Place;
 use crate::compat::sets::{ElementSet, SETS};
 use crate::compat::table::Outcome;
@@ -141,11 +141,20 @@ fn compare_set(
         Builder::Dib
     };
     let user = (set.by_a_user && second == Builder::Dib).then_some(user);
-    let directory = |name: &str| place.path().join(set.name).join(name);
-    let (first_directory, second_directory) = (directory("first"), directory("other"));
+    let order = |builder, name, user| Order {
+        place,
+        builder,
+        user,
+        set,
+        name,
+    };
+    let (first, other) = (
+        order(Builder::Upstream, "first", None),
+        order(second, "other", user),
+    );
     let (theirs, ours) = thread::scope(|scope| {
-        let theirs = scope.spawn(|| build::build(place, Builder::Upstream, None, set, &first_directory));
-        let ours = build::build(place, second, user, set, &second_directory);
+        let theirs = scope.spawn(|| build::build(&first));
+        let ours = build::build(&other);
         (theirs.join().expect("a build does not panic"), ours)
     });
     let result = both(theirs, ours).map(|(theirs, ours)| {

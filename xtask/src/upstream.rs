@@ -36,7 +36,10 @@ pub(crate) fn install(workspace: &Workspace) -> Result<Upstream, TaskError> {
     progress::step(format!("installing diskimage-builder {VERSION} in {directory}"));
     let shell = workspace.shell()?;
     shell.remove_path(&directory)?;
-    cmd!(shell, "python3 -m venv {directory}").quiet().run()?;
+    // The system's own Python is one that every user can run, whatever comes first on this user's PATH.
+    cmd!(shell, "/usr/bin/python3 -m venv {directory}")
+        .quiet()
+        .run()?;
     let pip = programs.join("pip");
     cmd!(shell, "{pip} install --quiet diskimage-builder=={VERSION}")
         .quiet()

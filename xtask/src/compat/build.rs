@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use xshell::{Shell, cmd};
 
 use crate::compat::hooks;
@@ -36,18 +36,25 @@ pub(super) struct Built {
     pub(super) time: Duration,
 }
 
+/// Who builds what.
+#[derive(Debug)]
+pub(super) struct Order<'a> {
+    pub(super) place: &'a Place,
+    pub(super) builder: Builder,
+    /// Another than root.
+    pub(super) user: Option<&'a OrdinaryUser>,
+    pub(super) set: &'a ElementSet,
+    /// What the directory of this build, below the set's, is named.
+    pub(super) name: &'static str,
+}
+
 /// Builds a set in a directory of its own, below the place, and reads what it left.
 ///
 /// The directory stays: its `log` says what went wrong.
-pub(super) fn build(
-    place: &Place,
-    builder: Builder,
-    user: Option<&OrdinaryUser>,
-    set: &ElementSet,
-    directory: &Utf8Path,
-) -> Result<Built, TaskError> {
-    prepare(directory, user)?;
-    let mut command = command(place, builder, user, set, directory);
+pub(super) fn build(order: &Order<'_>) -> Result<Built, TaskError> {
+    let (directory, home) = (&order.directory(), &order.home());
+    order.make_directories()?;
+    let mut command = order.command();
     let log_path = directory.join("log");
     let log = File::create(&log_path).map_err(TaskError::file("create", &log_path))?;
     let second = log.try_clone().map_err(TaskError::file("open", &log_path))?;
@@ -63,7 +70,7 @@ pub(super) fn build(
         let end = end_of(&log_path)?;
         return Err(TaskError::Check(format!("{status}; {log_path} ends in\n{end}")));
     }
-    let hooks = match builder {
+    let hooks = match order.builder {
         Builder::Upstream => hooks::of_upstream(&log_path)?,
         Builder::Dib => hooks::of_dib(&directory.join("image"))?,
     };
@@ -80,7 +87,7 @@ pub(super) fn build(
     .run()?;
     let probes = probe::read(
         &[&directory.join("probe"), &from_tree.join(PROBE_IN_TREE)],
-        &replaced(place, directory),
+        &replaced(directory, home),
     )?;
     let mut tree = tar_members::read(&tar)?;
     tree.retain(|member| !member.path().contains(PROBE_IN_TREE));
@@ -92,66 +99,75 @@ pub(super) fn build(
     })
 }
 
-/// Makes the directories that a build writes to.
-fn prepare(directory: &Utf8Path, user: Option<&OrdinaryUser>) -> Result<(), TaskError> {
-    if directory.exists() {
-        fs::remove_dir_all(directory).map_err(TaskError::file("remove", directory))?;
+impl Order<'_> {
+    fn directory(&self) -> Utf8PathBuf {
+        self.place.path().join(self.set.name).join(self.name)
     }
-    for (path, mode) in [
-        (directory.to_owned(), 0o755),
-        (directory.join("probe"), 0o777),
-        // Builds make temporary files there as users within the image, too.
-        (directory.join("tmp"), 0o1777),
-    ] {
-        fs::create_dir_all(&path).map_err(TaskError::file("create", &path))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
-            .map_err(TaskError::file("open", &path))?;
-        if let Some(user) = user {
-            chown(&path, Some(user.uid), Some(user.gid)).map_err(TaskError::file("give away", &path))?;
-        }
-    }
-    Ok(())
-}
 
-fn command(
-    place: &Place,
-    builder: Builder,
-    user: Option<&OrdinaryUser>,
-    set: &ElementSet,
-    directory: &Utf8Path,
-) -> Command {
-    let program = place.program(builder);
-    let mut command = match user {
-        None => Command::new(program),
-        Some(user) => {
-            let mut command = Command::new("setpriv");
-            command
-                .arg(format!("--reuid={}", user.uid))
-                .arg(format!("--regid={}", user.gid))
-                .arg("--init-groups")
-                .arg(program);
-            command
+    /// The home of who builds, which later builds find as it was left, what has been downloaded in it.
+    fn home(&self) -> Utf8PathBuf {
+        let whose = if self.user.is_some() { "user" } else { self.name };
+        self.place.path().join(format!("home-{whose}"))
+    }
+
+    /// Makes the directories that the build writes to.
+    fn make_directories(&self) -> Result<(), TaskError> {
+        let (directory, home) = (self.directory(), self.home());
+        for (path, mode) in [
+            (directory.clone(), 0o755),
+            (directory.join("probe"), 0o777),
+            // Builds make temporary files there as users within the image, too.
+            (directory.join("tmp"), 0o1777),
+            (home.clone(), 0o755),
+            (home.join(".ssh"), 0o755),
+            (home.join("cache"), 0o755),
+        ] {
+            fs::create_dir_all(&path).map_err(TaskError::file("create", &path))?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+                .map_err(TaskError::file("open", &path))?;
+            if let Some(user) = self.user {
+                chown(&path, Some(user.uid), Some(user.gid)).map_err(TaskError::file("give away", &path))?;
+            }
         }
-    };
-    command.args(["-t", "tar", "-o", directory.join("image").as_str()]);
-    if set.ground == Ground::Prepared {
-        command.args(["-n", "compat-root"]);
+        let key = home.join(".ssh/authorized_keys");
+        fs::write(&key, "ssh-ed25519 AAAA compat\n").map_err(TaskError::file("write", &key))
     }
-    command.args(set.options).arg("compat-probe").args(set.elements);
-    command
-        .current_dir(directory)
-        .env_clear()
-        .envs(place.variables(directory.file_name().unwrap_or_default()))
-        .env("TMP_DIR", directory.join("tmp"))
-        .env("COMPAT_PROBE", directory.join("probe"));
-    for (name, value) in set.variables {
-        command.env(name, value.replace("@PLACE@", place.path().as_str()));
+
+    fn command(&self) -> Command {
+        let program = self.place.program(self.builder);
+        let mut command = match self.user {
+            None => Command::new(program),
+            Some(user) => {
+                let mut command = Command::new("setpriv");
+                command
+                    .arg(format!("--reuid={}", user.uid))
+                    .arg(format!("--regid={}", user.gid))
+                    .arg("--init-groups")
+                    .arg(program);
+                command
+            }
+        };
+        let (directory, set) = (self.directory(), self.set);
+        command.args(["-t", "tar", "-o", directory.join("image").as_str()]);
+        if set.ground == Ground::Prepared {
+            command.args(["-n", "compat-root"]);
+        }
+        command.args(set.options).arg("compat-probe").args(set.elements);
+        command
+            .current_dir(&directory)
+            .env_clear()
+            .envs(self.place.variables(&self.home()))
+            .env("TMP_DIR", directory.join("tmp"))
+            .env("COMPAT_PROBE", directory.join("probe"));
+        for (name, value) in set.variables {
+            command.env(name, value.replace("@PLACE@", self.place.path().as_str()));
+        }
+        command
     }
-    command
 }
 
 /// What differs in every build: paths of its directories.
-fn replaced(place: &Place, directory: &Utf8Path) -> Vec<(String, &'static str)> {
+fn replaced(directory: &Utf8Path, home: &Utf8Path) -> Vec<(String, &'static str)> {
     let mut replaced = Vec::new();
     for (variable, name) in [
         ("TMP_BUILD_DIR", "@BUILD@"),
@@ -166,8 +182,7 @@ fn replaced(place: &Place, directory: &Utf8Path) -> Vec<(String, &'static str)> 
     // A library below the build's directory has the longer path.
     replaced.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
     replaced.push((directory.to_string(), "@WORK@"));
-    let cache = place.cache(directory.file_name().unwrap_or_default());
-    replaced.push((cache.into_string(), "@CACHE@"));
+    replaced.push((home.to_string(), "@HOME@"));
     replaced
 }
 

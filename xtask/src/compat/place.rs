@@ -104,21 +104,16 @@ impl Place {
         }
     }
 
-    /// The directory of what builds of one kind have downloaded.
-    pub(super) fn cache(&self, name: &str) -> Utf8PathBuf {
-        self.path().join(format!("cache-{name}"))
-    }
-
-    /// The environment of builds, with a cache of the given name.
-    pub(super) fn variables(&self, cache: &str) -> Vec<(String, String)> {
+    /// The environment of builds by somebody whose home that is.
+    pub(super) fn variables(&self, home: &Utf8Path) -> Vec<(String, String)> {
         let path = |name: &str| self.path().join(name).into_string();
         // What both find on it are diskimage-builder's own Python and tools.
         let programs = format!("{}:{SYSTEM_PROGRAMS}", self.upstream);
         let elements = format!("{}:{}", path("elements"), self.elements);
         let mut variables: Vec<(String, String)> = [
             ("PATH", programs),
-            ("HOME", path("home")),
-            ("DIB_IMAGE_CACHE", self.cache(cache).into_string()),
+            ("HOME", home.to_string()),
+            ("DIB_IMAGE_CACHE", home.join("cache").into_string()),
             ("ELEMENTS_PATH", elements),
             ("COMPAT_TREE", self.tree.to_string()),
             ("DIB_RELEASE", SUITE.to_owned()),
@@ -155,10 +150,9 @@ impl Place {
         Ok(())
     }
 
-    /// Writes the files that variables of sets name, and a home with a key in it.
+    /// Writes the files that variables of sets name.
     fn write_data(&self, shell: &Shell) -> Result<(), TaskError> {
         let path = |name: &str| self.path().join(name);
-        shell.write_file(path("home/.ssh/authorized_keys"), "ssh-ed25519 AAAA compat\n")?;
         shell.write_file(path("data/apt.conf"), "APT::Install-Recommends \"false\";\n")?;
         shell.write_file(
             path("data/sources.list"),
