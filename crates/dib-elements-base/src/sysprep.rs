@@ -5,11 +5,15 @@ use dib_core::{Element, FileKind, HookContext, HookError, Phase};
 const MACHINE_ID: &str = "/etc/machine-id";
 const MACHINE_ID_OF_DBUS: &str = "/var/lib/dbus/machine-id";
 
+/// The program `extract-image`, by which scripts of the phase `root` begin with a published image of a disk.
+const EXTRACT_IMAGE: &str = include_str!("sysprep/extract-image.sh");
+
 /// Returns the element `sysprep`.
 #[must_use]
 pub fn element() -> Element {
     Element::new("sysprep")
         .about("Leaves in the image what a first boot has to find")
+        .program("extract-image", EXTRACT_IMAGE)
         .hook(Phase::Finalise, "99-clear-machine-id", clear_machine_id)
 }
 

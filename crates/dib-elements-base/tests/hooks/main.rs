@@ -4,6 +4,7 @@
 mod base;
 mod dib_init_system;
 mod dib_run_parts;
+mod extract_image;
 mod from_directories;
 mod kernel_files;
 mod manifests;
