@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dib_cache::Cache;
 use dib_sys::{DeviceNode, TargetRoot};
 
+use crate::layering::{Layering, NoLayering};
 use crate::surroundings::{NoSurroundings, Surroundings};
 use crate::{Journal, Machine, Observer, Plan, Variables};
 
@@ -26,6 +27,7 @@ pub struct Build<'b> {
     /// Who watches.
     pub observer: &'b dyn Observer,
     pub(crate) surroundings: &'b dyn Surroundings,
+    pub(crate) layering: &'b dyn Layering,
     phase_variables: Mutex<Arc<Variables>>,
     kept_nodes: Mutex<Vec<DeviceNode>>,
 }
@@ -52,6 +54,7 @@ impl<'b> Build<'b> {
             journal,
             observer,
             surroundings: &NoSurroundings,
+            layering: &NoLayering,
             kept_nodes: Mutex::default(),
         }
     }
@@ -60,6 +63,13 @@ impl<'b> Build<'b> {
     #[must_use]
     pub fn with_surroundings(mut self, surroundings: &'b dyn Surroundings) -> Self {
         self.surroundings = surroundings;
+        self
+    }
+
+    /// Has somebody keep what hooks do, and put it in place where it need not be done again.
+    #[must_use]
+    pub fn with_layering(mut self, layering: &'b dyn Layering) -> Self {
+        self.layering = layering;
         self
     }
 
@@ -106,6 +116,11 @@ impl<'b> Build<'b> {
                 .is_some_and(|parent| self.target.open_directory(&parent).is_ok())
         });
         nodes
+    }
+
+    /// Takes in device nodes that the image has and the tree hasn't, from a unit of work that is not done again.
+    pub fn restore_device_nodes(&self, nodes: Vec<DeviceNode>) {
+        self.keep_device_nodes(nodes);
     }
 
     pub(crate) fn keep_device_nodes(&self, nodes: Vec<DeviceNode>) {

@@ -8,6 +8,7 @@ mod whole;
 
 use std::sync::Arc;
 
+use crate::inputs::Inputs;
 use crate::journal::Actor;
 use crate::{Build, Effect, PlannedHook, Variables};
 
@@ -17,8 +18,11 @@ use crate::{Build, Effect, PlannedHook, Variables};
 /// the target, written with a leading slash; they resolve inside it, whatever its symbolic links say.
 pub struct HookContext<'a> {
     build: &'a Build<'a>,
-    actor: Actor,
-    variables: Arc<Variables>,
+    pub(crate) actor: Actor,
+    pub(crate) variables: Arc<Variables>,
+    pub(crate) inputs: Inputs,
+    /// Whether the hook's element tells by itself what the hook depends on beyond the build.
+    pub(crate) knows_downloads: bool,
 }
 
 impl<'a> HookContext<'a> {
@@ -34,6 +38,8 @@ impl<'a> HookContext<'a> {
             build,
             actor,
             variables: build.phase_variables(),
+            inputs: Inputs::default(),
+            knows_downloads: hook.inputs.is_some(),
         }
     }
 
@@ -45,6 +51,8 @@ impl<'a> HookContext<'a> {
                 step: step.to_owned(),
             },
             variables: build.phase_variables(),
+            inputs: Inputs::default(),
+            knows_downloads: false,
         }
     }
 

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use name::{ElementName, InvalidElementName};
 
+use crate::hook::InputsFn;
 use crate::install_type::InstallType;
 use crate::{Arch, Hook, HookBody, HookFn, HookName, PackageMap, PackageRule, Phase, ServiceMap, Variable};
 
@@ -175,6 +176,7 @@ impl Element {
             name: hook_name(name),
             install_type: None,
             body: HookBody::Function(function),
+            inputs: None,
         });
         self
     }
@@ -193,7 +195,24 @@ impl Element {
                 name: install_type.to_owned(),
             }),
             body: HookBody::Function(function),
+            inputs: None,
         });
+        self
+    }
+
+    /// Says what a hook of the element depends on beyond what it reads through its context: without that, a hook that downloads
+    /// something is run in every build.
+    ///
+    /// # Panics
+    /// When the element has no such hook: both stand in the program's text, so this is the program's error.
+    #[must_use]
+    pub fn inputs_of(mut self, phase: Phase, name: &str, inputs: InputsFn) -> Self {
+        let hook = self
+            .hooks
+            .iter_mut()
+            .find(|hook| hook.phase == phase && hook.name.as_str() == name)
+            .unwrap_or_else(|| panic!("there is no hook {phase}.d/{name}"));
+        hook.inputs = Some(inputs);
         self
     }
 

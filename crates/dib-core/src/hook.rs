@@ -11,6 +11,10 @@ use crate::{HookContext, HookError, Phase};
 /// What a hook does: a plain function, all of whose input and effects go through its context.
 pub type HookFn = fn(&HookContext<'_>) -> Result<(), HookError>;
 
+/// Says what a hook depends on beyond what it reads through its context, such as the state of an archive: names and what is
+/// found now. It is asked before the hook runs, and has no tree.
+pub type InputsFn = fn(&HookContext<'_>) -> Result<Vec<(String, String)>, HookError>;
+
 /// What a hook does where it is more than a function of the program: a script of an element that is a directory.
 pub trait Program: Send + Sync {
     /// Does it.
@@ -59,6 +63,8 @@ pub struct Hook {
     pub install_type: Option<InstallType>,
     /// What it does.
     pub body: HookBody,
+    /// What it depends on beyond what it reads, where its element knows.
+    pub inputs: Option<InputsFn>,
 }
 
 impl fmt::Debug for Hook {

@@ -306,6 +306,24 @@ impl Journal {
         self.lock().clone()
     }
 
+    /// Returns how many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Returns whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Returns the entries after the first `count`.
+    #[must_use]
+    pub fn entries_from(&self, count: usize) -> Vec<Entry> {
+        self.lock().get(count..).unwrap_or_default().to_vec()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -74,6 +74,11 @@ pub trait Observer: Sync {
         let _ = hook;
     }
 
+    /// A hook is not run, since what it does is known from another build.
+    fn hook_reused(&self, hook: &PlannedHook) {
+        let _ = hook;
+    }
+
     /// A command of a hook wrote a line.
     fn output(&self, line: &str) {
         let _ = line;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::layering::{Fate, Layering, NoLayering, Ran, Unit};
 use crate::observer::{HookTiming, PhaseProfile};
 use crate::surroundings::environment_in_target;
 use crate::{BreakPoint, Build, HookContext, HookError, HookName, Phase, PlannedHook, staging};
@@ -83,6 +84,9 @@ impl Build<'_> {
     /// When a hook or a break point's shell fails.
     pub fn run_phase(&self, phase: Phase) -> Result<PhaseProfile, RunError> {
         let _span = tracing::info_span!("phase", %phase).entered();
+        if phase > Phase::PostRoot || self.stops_in(phase) {
+            self.settle()?;
+        }
         let hooks = self.enter(phase).map_err(|source| RunError::Step {
             step: "prepare the phase",
             source: Box::new(source),
@@ -132,20 +136,83 @@ impl Build<'_> {
 
     fn run_planned(&self, hook: &PlannedHook) -> Result<HookTiming, RunError> {
         let _span = tracing::info_span!("hook", name = %hook.name, element = %hook.element).entered();
-        self.observer.hook_started(hook);
-        let start = Instant::now();
-        let ctx = HookContext::of_hook(self, hook);
-        hook.body.run(&ctx).map_err(|source| RunError::Hook {
+        let failed = |source| RunError::Hook {
             hook: Box::new(hook.clone()),
             source: Box::new(source),
-        })?;
-        let timing = HookTiming {
+        };
+        let unit = Unit::Hook(hook);
+        let layering = self.layering_of(hook.phase);
+        let mut timing = HookTiming {
             hook: hook.name.as_str().to_owned(),
             element: hook.element.clone(),
-            seconds: start.elapsed().as_secs_f64(),
+            seconds: 0.0,
         };
+        if layering.begin(self, unit).map_err(failed)? == Fate::Reused {
+            self.observer.hook_reused(hook);
+            return Ok(timing);
+        }
+        self.observer.hook_started(hook);
+        let (start, entries) = (Instant::now(), self.journal.len());
+        let ctx = HookContext::of_hook(self, hook);
+        hook.body.run(&ctx).map_err(failed)?;
+        timing.seconds = start.elapsed().as_secs_f64();
+        let ran = Ran {
+            found: ctx.inputs(),
+            journal: &self.journal.entries_from(entries),
+            seconds: timing.seconds,
+        };
+        layering.finish(self, unit, &ran).map_err(failed)?;
         self.observer.hook_finished(&timing);
         Ok(timing)
+    }
+
+    /// Takes a step of the build itself.
+    pub(crate) fn take_step(
+        &self,
+        phase: Phase,
+        name: &'static str,
+        take: impl FnOnce(&HookContext<'_>) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        let failed = |source| RunError::Step {
+            step: name,
+            source: Box::new(source),
+        };
+        let (unit, layering) = (Unit::Step(name), self.layering_of(phase));
+        if layering.begin(self, unit).map_err(failed)? == Fate::Reused {
+            return Ok(());
+        }
+        let (start, entries) = (Instant::now(), self.journal.len());
+        let ctx = HookContext::of_step(self, name);
+        take(&ctx)?;
+        let ran = Ran {
+            found: ctx.inputs(),
+            journal: &self.journal.entries_from(entries),
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        layering.finish(self, unit, &ran).map_err(failed)
+    }
+
+    /// Returns who keeps what the units of a phase do: nobody once the tree is prepared for its disk, since hooks leave
+    /// files beside the image then.
+    fn layering_of(&self, phase: Phase) -> &dyn Layering {
+        if phase <= Phase::PostRoot {
+            self.layering
+        } else {
+            &NoLayering
+        }
+    }
+
+    /// Sees to it that the tree is there as it is to be by now.
+    fn settle(&self) -> Result<(), RunError> {
+        self.layering.settle(self).map_err(|source| RunError::Step {
+            step: "put the tree in place",
+            source: Box::new(source),
+        })
+    }
+
+    fn stops_in(&self, phase: Phase) -> bool {
+        let points = &self.plan.spec().break_points;
+        points.contains(BreakPoint::Before(phase)) || points.contains(BreakPoint::After(phase))
     }
 
     /// Opens a shell where the user wants one: in the target when the phase's hooks run there, as upstream has it.

@@ -17,10 +17,17 @@ const RESOLVER_ASIDE: &str = "/etc/resolv.conf.ORIG";
 pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
     match phase {
         // It is needed at the end, but a mistake in it shows at once.
-        Phase::Root => step(build, "read SOURCE_DATE_EPOCH", |ctx| latest_time(ctx).map(drop)),
+        Phase::Root => step(build, phase, "read SOURCE_DATE_EPOCH", |ctx| {
+            latest_time(ctx).map(drop)
+        }),
         Phase::PreFinalise => {
-            step(build, "write /etc/fstab", write_fstab)?;
-            step(build, "mount kernel file systems", mount_kernel_file_systems)
+            step(build, phase, "write /etc/fstab", write_fstab)?;
+            step(
+                build,
+                phase,
+                "mount kernel file systems",
+                mount_kernel_file_systems,
+            )
         }
         _ => Ok(()),
     }
@@ -30,18 +37,26 @@ pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
 pub(crate) fn after(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
     match phase {
         Phase::Root => {
-            if is_empty(build)? {
-                return Err(RunError::EmptyTarget);
-            }
-            step(build, "put the resolver file aside", put_resolver_aside)?;
-            step(build, "mount kernel file systems", mount_kernel_file_systems)
+            build.take_step(phase, "look at the target", |_| {
+                if is_empty(build)? {
+                    return Err(RunError::EmptyTarget);
+                }
+                Ok(())
+            })?;
+            step(build, phase, "put the resolver file aside", put_resolver_aside)?;
+            step(
+                build,
+                phase,
+                "mount kernel file systems",
+                mount_kernel_file_systems,
+            )
         }
-        Phase::PostRoot => step(build, "unmount", unmount_all),
+        Phase::PostRoot => step(build, phase, "unmount", unmount_all),
         Phase::Cleanup => {
-            step(build, "unmount", unmount_all_but_the_disk)?;
-            step(build, "put the resolver file back", put_resolver_back)?;
-            step(build, "tidy the tree", tidy)?;
-            step(build, "clamp times", clamp_times)
+            step(build, phase, "unmount", unmount_all_but_the_disk)?;
+            step(build, phase, "put the resolver file back", put_resolver_back)?;
+            step(build, phase, "tidy the tree", tidy)?;
+            step(build, phase, "clamp times", clamp_times)
         }
         _ => Ok(()),
     }
@@ -49,12 +64,15 @@ pub(crate) fn after(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
 
 fn step(
     build: &Build<'_>,
+    phase: Phase,
     name: &'static str,
     take: fn(&HookContext<'_>) -> Result<(), HookError>,
 ) -> Result<(), RunError> {
-    take(&HookContext::of_step(build, name)).map_err(|source| RunError::Step {
-        step: name,
-        source: Box::new(source),
+    build.take_step(phase, name, |ctx| {
+        take(ctx).map_err(|source| RunError::Step {
+            step: name,
+            source: Box::new(source),
+        })
     })
 }
 
@@ -115,6 +133,7 @@ fn put_resolver_aside(ctx: &HookContext<'_>) -> Result<(), HookError> {
         ctx.rename(RESOLVER, RESOLVER_ASIDE)?;
     }
     // The fallback is upstream's too.
+    ctx.saw_host_file("/etc/resolv.conf".into());
     let host = std::fs::read("/etc/resolv.conf").unwrap_or_else(|_| b"nameserver 8.8.8.8\n".to_vec());
     ctx.create_directory("/etc")?;
     ctx.write(RESOLVER, host, 0o644)

@@ -11,6 +11,7 @@ use dib_core::install_type::InstallType;
 use dib_core::{Hook, HookBody, HookContext, HookError, Phase, Program};
 use dib_sys::command::CommandError;
 
+use crate::environment_files;
 use crate::error::ElementError;
 use crate::world::devices;
 
@@ -28,8 +29,10 @@ const OWN_DEVICE: &str = "IMAGE_BLOCK_DEVICE=";
 /// When a directory can't be listed.
 pub(crate) fn hooks_of(directory: &Utf8Path) -> Result<Vec<Hook>, ElementError> {
     let mut hooks = Vec::new();
+    must_be_directory(&directory.join(environment_files::DIRECTORY))?;
     for phase in Phase::ALL {
         let files = directory.join(format!("{phase}.d"));
+        must_be_directory(&files)?;
         for name in runnable(&files, is_hook_name)? {
             hooks.push(script(phase, name, None));
         }
@@ -43,6 +46,16 @@ pub(crate) fn hooks_of(directory: &Utf8Path) -> Result<Vec<Hook>, ElementError> 
         }
     }
     Ok(hooks)
+}
+
+/// Refuses what stands where hooks are looked for and can't hold any. A link that leads nowhere is as good as nothing.
+fn must_be_directory(path: &Utf8Path) -> Result<(), ElementError> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_dir() => Err(ElementError::NoDirectory {
+            path: path.to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Reads the name of a directory in `install.d` as `<name>-<type>-install`.
@@ -65,6 +78,7 @@ pub(crate) fn script(phase: Phase, name: HookName, install_type: Option<InstallT
         name,
         install_type,
         body,
+        inputs: None,
     }
 }
 

@@ -10,14 +10,13 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use camino::Utf8PathBuf;
+use dib_core::surroundings::environment_in_target;
 use dib_core::{ElementName, HookContext, HookError, Phase, Plan, PlannedHook, Surroundings};
 use dib_sys::TargetPath;
 
 use crate::hooks::{self, IN_TARGET, is_hook_name};
 use crate::{environment_files, hooks_directory};
 
-/// Directories of programs that are on everybody's path in the target.
-const TARGET_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Where the environment after the files of `environment.d` is written to, in the target.
 const RESULT_IN_TARGET: &str = "/tmp/dib-environment";
 /// The element of hooks that another hook has made.
@@ -109,6 +108,7 @@ impl ScriptWorld {
                 name: name.clone(),
                 element: MADE_BY_A_HOOK.parse::<ElementName>().expect("a constant name"),
                 install_type: None,
+                inputs: None,
                 body: hooks::script(phase, name, None).body,
             })
         });
@@ -166,7 +166,7 @@ impl ScriptWorld {
                 source,
             })?
         };
-        Ok(environment_files::parse(&bytes))
+        environment_files::parse(&bytes).map_err(HookError::foreign)
     }
 }
 
@@ -184,7 +184,7 @@ impl Surroundings for ScriptWorld {
         let mut environment = self.before_environment_files(ctx.environment());
         if phase.runs_in_target() {
             ctx.bind_read_only(&self.places.hooks, IN_TARGET)?;
-            environment = in_target(environment);
+            environment = environment_in_target(environment);
         }
         if !present.is_empty() {
             environment = self.read_environment(ctx, phase, environment)?;
@@ -220,40 +220,4 @@ fn packages_for_scripts(plan: &Plan<'_>) -> Vec<String> {
         return Vec::new();
     }
     plan.spec().packages.clone()
-}
-
-/// Returns the environment that scripts have in the target, where they have this one beside it.
-fn in_target(mut environment: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    for name in ["TMPDIR", "VIRTUAL_ENV"] {
-        environment.remove(name);
-    }
-    let path = environment
-        .get("PATH")
-        .map_or_else(|| TARGET_PATH.to_owned(), |path| format!("{path}:{TARGET_PATH}"));
-    environment.insert("PATH".to_owned(), path);
-    for (name, value) in [("HOME", "/root"), ("USER", "root"), ("LOGNAME", "root")] {
-        environment.insert(name.to_owned(), value.to_owned());
-    }
-    environment
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scripts_in_the_target_are_roots() {
-        let given = [
-            ("PATH", "/opt/bin"),
-            ("HOME", "/home/me"),
-            ("TMPDIR", "/x"),
-            ("A", "1"),
-        ];
-        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let environment = in_target(given.into());
-        assert_eq!(environment["PATH"], format!("/opt/bin:{TARGET_PATH}"));
-        assert_eq!(environment["HOME"], "/root");
-        assert_eq!(environment["A"], "1");
-        assert!(!environment.contains_key("TMPDIR"));
-    }
 }

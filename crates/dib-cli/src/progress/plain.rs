@@ -293,6 +293,7 @@ mod tests {
             name: "10-cache".parse().unwrap(),
             element: "ubuntu".parse().unwrap(),
             install_type: None,
+            inputs: None,
             body: dib_core::HookBody::Function(|_| Ok(())),
         };
         let timing = HookTiming {

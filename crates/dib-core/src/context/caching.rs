@@ -85,6 +85,7 @@ impl HookContext<'_> {
     /// # Errors
     /// When it can't be fetched or does not verify.
     pub fn fetch(&self, download: &Download) -> Result<VerifiedFile, HookError> {
+        self.saw_download(&download.url);
         let file = self.build.cache.fetch(download)?;
         self.record_fetch(&download.url, file.origin, format!("sha256 {}", file.sha256));
         Ok(file)
@@ -95,6 +96,7 @@ impl HookContext<'_> {
     /// # Errors
     /// When it can't be fetched or its signature does not verify.
     pub fn fetch_sums(&self, download: &SumsDownload) -> Result<VerifiedSums, HookError> {
+        self.saw_download(&download.url);
         let sums = self.build.cache.fetch_sums(download)?;
         let verified = match &sums.signature {
             Some(signature) => format!("signed by {}", signature.key),

@@ -7,7 +7,7 @@ use dib_sys::{FileKind, TargetPath};
 
 use super::HookContext;
 use crate::variables::Origin;
-use crate::{Build, Effect, HookError, Variables};
+use crate::{Effect, HookError};
 
 impl HookContext<'_> {
     /// Writes a file, with exactly these permission bits, replacing what is there; a symbolic link is replaced, not
@@ -211,8 +211,9 @@ impl HookContext<'_> {
 
     /// Runs a command in the target, its output going to the build's log.
     ///
-    /// The command gets a clean environment: the usual `PATH`, `HOME=/root`, `LC_ALL=C`, the build's and the
-    /// elements' variables, the user's `DIB_…` and proxy variables, `SOURCE_DATE_EPOCH`, and `more`.
+    /// The command gets a clean environment: the usual `PATH`, `HOME=/root`, `LC_ALL=C`, the build's variables, those that the
+    /// hook's element or one that it depends on declares, the user's `DIB_…` that nobody declares, proxy variables,
+    /// `SOURCE_DATE_EPOCH`, and `more`.
     ///
     /// # Errors
     /// When it can't be started or fails.
@@ -249,8 +250,19 @@ fn pointed_to(link: &str, text: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
+/// Variables that commands in the target get though nothing that they do depends on them: they are about the build.
+const OF_NO_ACCOUNT: [&str; 7] = [
+    "DIB_ARGS",
+    "DIB_CHECKSUM",
+    "DIB_DEBUG_TRACE",
+    "DIB_IMAGE_CACHE",
+    "DIB_OFFLINE",
+    "IMAGE_ELEMENT",
+    "IMAGE_NAME",
+];
+
 /// The environment that commands in the target get.
-pub(super) fn target_environment(build: &Build<'_>, variables: &Variables) -> BTreeMap<String, String> {
+pub(super) fn target_environment(ctx: &HookContext<'_>) -> BTreeMap<String, String> {
     /// Those that programs other than DIB's know.
     const KNOWN: [&str; 9] = [
         "SOURCE_DATE_EPOCH",
@@ -263,17 +275,24 @@ pub(super) fn target_environment(build: &Build<'_>, variables: &Variables) -> BT
         "FTP_PROXY",
         "NO_PROXY",
     ];
-    let wanted = |name: &str, origin: &Origin| {
-        *origin != Origin::User
-            || name.starts_with("DIB_")
-            || KNOWN.contains(&name)
-            || build.plan.declares(name)
+    let (plan, variables) = (ctx.build().plan, &ctx.variables);
+    let is_visible = |name: &str, origin: &Origin| match origin {
+        Origin::Build | Origin::EnvironmentFile => true,
+        _ if plan.declares(name) => ctx.element_declares(name),
+        Origin::Default(_) => true,
+        Origin::User => name.starts_with("DIB_") || KNOWN.contains(&name),
     };
     let mut environment: BTreeMap<String, String> = variables
         .iter()
-        .filter(|(name, _, origin)| wanted(name, origin))
+        .filter(|(name, _, origin)| is_visible(name, origin))
         .map(|(name, value, _)| (name.to_owned(), value.to_owned()))
         .collect();
+    for name in environment
+        .keys()
+        .filter(|name| !OF_NO_ACCOUNT.contains(&name.as_str()))
+    {
+        ctx.saw_variable(name);
+    }
     for (name, value) in [
         (
             "PATH",

@@ -39,6 +39,7 @@ impl HookContext<'_> {
         environment: BTreeMap<String, String>,
         on_line: &mut dyn FnMut(&str),
     ) -> Result<(), HookError> {
+        self.depends_on_unknown(format!("what {} did on the host", argv.join(" ")));
         let command = HostCommand {
             argv: argv.clone(),
             environment,
@@ -91,6 +92,7 @@ impl HookContext<'_> {
     /// # Errors
     /// When `path` is no regular file, or the copy can't be written.
     pub fn copy_to_host(&self, path: &str, to: &Utf8Path) -> Result<(), HookError> {
+        self.depends_on_unknown(format!("{to}, which is no part of the image"));
         let mut file = self.build.target.open_file(&path.parse()?)?;
         let failed = |source| HookError::Host {
             action: "write",
@@ -124,6 +126,7 @@ impl HookContext<'_> {
     /// Returns all variables, the user's whole environment included, as scripts see them.
     #[must_use]
     pub fn environment(&self) -> BTreeMap<String, String> {
+        self.depends_on_unknown("the whole environment");
         self.variables.environment()
     }
 

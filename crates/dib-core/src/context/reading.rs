@@ -8,12 +8,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use dib_sys::{FileKind, Metadata, TargetPath, WalkStep};
 
 use super::HookContext;
-use crate::{Arch, Element, Freshness, HookError, PackageAction, Phase, PlannedDisk, PlannedPackage};
+use crate::{
+    Arch, Element, Freshness, HookError, PackageAction, Phase, PlanPart, PlannedDisk, PlannedPackage,
+};
 
 impl HookContext<'_> {
     /// Returns the value of a variable, or `None` when it is unset or empty.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
+        self.saw_variable(name);
         self.variables.get(name).filter(|value| !value.is_empty())
     }
 
@@ -42,11 +45,13 @@ impl HookContext<'_> {
     /// Returns whether cached files are taken as they are.
     #[must_use]
     pub fn freshness(&self) -> Freshness {
+        self.saw_plan(PlanPart::Freshness);
         self.build.plan.spec().freshness
     }
 
     /// Visits the elements of the build by name.
     pub fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.saw_plan(PlanPart::Elements);
         self.build.plan.elements().iter().map(|planned| planned.element)
     }
 
@@ -59,29 +64,34 @@ impl HookContext<'_> {
     /// Returns the packages that the build installs and removes, with who wants each.
     #[must_use]
     pub fn packages(&self) -> &[PlannedPackage] {
+        self.saw_plan(PlanPart::Packages);
         self.build.plan.packages()
     }
 
     /// Visits the packages that are installed, or removed, in a phase.
     pub fn packages_of(&self, phase: Phase, action: PackageAction) -> impl Iterator<Item = &PlannedPackage> {
+        self.saw_plan(PlanPart::Packages);
         self.build.plan.packages_of(phase, action)
     }
 
     /// Returns what services are called in the image, by the names that elements have for them.
     #[must_use]
     pub fn services(&self) -> &BTreeMap<String, String> {
+        self.saw_plan(PlanPart::Services);
         self.build.plan.services()
     }
 
     /// Returns what is known of the disk that the image becomes.
     #[must_use]
     pub fn disk(&self) -> &PlannedDisk {
+        self.saw_plan(PlanPart::Disk);
         self.build.plan.disk()
     }
 
     /// Returns the variables of DIB as bash would declare them, for the manifest `dib_environment`.
     #[must_use]
     pub fn dib_environment(&self) -> String {
+        self.saw_plan(PlanPart::DibEnvironment);
         self.variables.dib_environment()
     }
 
@@ -161,6 +171,7 @@ impl HookContext<'_> {
     /// # Errors
     /// When it can't be opened.
     pub fn open_host(&self, path: &Utf8Path) -> Result<File, HookError> {
+        self.saw_host_file(path);
         File::open(path).map_err(|source| HookError::Host {
             action: "open",
             path: path.to_string(),
@@ -194,6 +205,7 @@ impl HookContext<'_> {
             let path = path.to_string();
             move |source| HookError::Host { action, path, source }
         };
+        self.saw_host_files(directory);
         let mut files = Vec::new();
         let mut directories = vec![directory.to_owned()];
         while let Some(directory) = directories.pop() {

@@ -20,6 +20,7 @@ impl HookContext<'_> {
     /// Returns the image cache.
     #[must_use]
     pub fn cache(&self) -> &Cache {
+        self.saw_download("the cache");
         self.build.cache
     }
 
@@ -32,7 +33,7 @@ impl HookContext<'_> {
     /// Returns all variables that commands in the target get, as by [`HookContext::run`].
     #[must_use]
     pub fn command_environment(&self) -> BTreeMap<String, String> {
-        changing::target_environment(self.build, &self.variables)
+        changing::target_environment(self)
     }
 
     /// Records that packages were unpacked into the target; `alone` are those that dpkg had to unpack by itself, with the

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{PlanError, PlannedElement};
+use crate::hook::InputsFn;
 use crate::install_type::{InstallType, install_type};
 use crate::{ElementName, HookBody, HookName, Phase, Variables};
 
@@ -19,6 +20,8 @@ pub struct PlannedHook {
     pub install_type: Option<Box<InstallType>>,
     /// What it does.
     pub body: HookBody,
+    /// What it depends on beyond what it reads, where its element knows.
+    pub inputs: Option<InputsFn>,
 }
 
 impl fmt::Debug for PlannedHook {
@@ -46,6 +49,7 @@ pub(super) fn planned(
             element: element.name().clone(),
             install_type: hook.install_type.clone().map(Box::new),
             body: hook.body.clone(),
+            inputs: hook.inputs,
         })
         .collect();
     hooks.sort_by(|left, right| {

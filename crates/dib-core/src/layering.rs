@@ -1,0 +1,82 @@
+//! Work that need not be done again.
+//!
+//! A build's work is a chain of units: its hooks, and the steps that it takes itself between them. Each builds on the ones
+//! before. Whoever keeps what units did, as `dib-layers`, is asked before each and told after each.
+
+use crate::inputs::Found;
+use crate::{Build, Entry, HookError, PlannedHook};
+
+/// A unit of a build's work.
+#[derive(Debug, Clone, Copy)]
+pub enum Unit<'u> {
+    /// A hook.
+    Hook(&'u PlannedHook),
+    /// A step that the build takes itself.
+    Step(&'static str),
+}
+
+/// Whether a unit's work is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is.
+    Run,
+    /// It was done in another build, and its effects are, or will be, in the tree.
+    Reused,
+}
+
+/// What a unit that has been run was like.
+#[derive(Debug)]
+pub struct Ran<'r> {
+    /// What it has looked at.
+    pub found: Found,
+    /// What it has done.
+    pub journal: &'r [Entry],
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// Keeps what units of work did, and puts it in their place.
+pub trait Layering {
+    /// Returns whether anything is kept at all.
+    fn is_interested(&self) -> bool;
+
+    /// Decides whether a unit is run.
+    ///
+    /// # Errors
+    /// When what is kept can't be put in place.
+    fn begin(&self, build: &Build<'_>, unit: Unit<'_>) -> Result<Fate, HookError>;
+
+    /// Keeps what a unit did that was run.
+    ///
+    /// # Errors
+    /// When the tree can't be prepared for the next unit.
+    fn finish(&self, build: &Build<'_>, unit: Unit<'_>, ran: &Ran<'_>) -> Result<(), HookError>;
+
+    /// Sees to it that the tree is as all units up to now have left it.
+    ///
+    /// # Errors
+    /// When what is kept can't be put in place.
+    fn settle(&self, build: &Build<'_>) -> Result<(), HookError>;
+}
+
+/// Keeps nothing: each unit is run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLayering;
+
+impl Layering for NoLayering {
+    fn is_interested(&self) -> bool {
+        false
+    }
+
+    fn begin(&self, _build: &Build<'_>, _unit: Unit<'_>) -> Result<Fate, HookError> {
+        Ok(Fate::Run)
+    }
+
+    fn finish(&self, _build: &Build<'_>, _unit: Unit<'_>, _ran: &Ran<'_>) -> Result<(), HookError> {
+        Ok(())
+    }
+
+    fn settle(&self, _build: &Build<'_>) -> Result<(), HookError> {
+        Ok(())
+    }
+}
