@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use camino::Utf8Path;
 use dib_core::{Arch, Element, ElementName};
 
-use crate::error::{ElementError, Misplaced};
+use crate::error::{ElementError, Fault, Misplaced};
 use crate::{hooks, maps, package_installs, readme};
 use dib_yaml::{Node, Place};
 
@@ -56,7 +56,7 @@ pub fn load_element(directory: &Utf8Path) -> Result<Element, ElementError> {
     Ok(element)
 }
 
-/// Reads a file, if it is there. What is not UTF-8 in it is replaced.
+/// Reads a file, if it is there.
 fn read(path: &Utf8Path) -> Result<Option<String>, ElementError> {
     let failed = |source| ElementError::Read {
         path: path.to_owned(),
@@ -83,7 +83,23 @@ fn read(path: &Utf8Path) -> Result<Option<String>, ElementError> {
             largest: LARGEST,
         });
     }
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    String::from_utf8(bytes)
+        .map(Some)
+        .map_err(|error| ElementError::Fault {
+            path: path.to_owned(),
+            place: place_after(&error.as_bytes()[..error.utf8_error().valid_up_to()]),
+            fault: Fault::NotUtf8,
+        })
+}
+
+/// Returns the place after what a file begins with.
+fn place_after(start: &[u8]) -> Place {
+    let text = String::from_utf8_lossy(start);
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    Place {
+        line: 1 + text.matches('\n').count(),
+        column: 1 + last.chars().count(),
+    }
 }
 
 fn is_missing(error: &io::Error) -> bool {
@@ -122,7 +138,7 @@ fn element_names(path: &Utf8Path) -> Result<Vec<ElementName>, ElementError> {
                     line: index + 1,
                     column: 1 + line.len() - line.trim_start().len(),
                 },
-                fault: crate::Fault::ElementName(error),
+                fault: Fault::ElementName(error),
             })
         })
         .collect()
@@ -243,6 +259,17 @@ mod tests {
             "element-deps",
             "a\n b c\n",
             r#"2:2: "b c" is no name for an element: letters, digits, "-", "_", "+" and "." make one"#,
+        );
+    }
+
+    #[test]
+    fn what_is_not_utf_8_has_a_place() {
+        let (_parent, directory) = element(&[]);
+        fs::write(directory.join("element-deps"), b"dpkg\n caf\xe9\n").unwrap();
+        let error = load_element(&directory).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{directory}/element-deps:2:5: the text is not UTF-8 here")
         );
     }
 

@@ -22,6 +22,7 @@ dib_files=("$@")
 set --
 set -ue -o pipefail
 for dib_file in "${dib_files[@]}"; do
+    printf %s "$dib_file" > "$dib_result"
     echo "reading the environment file $dib_file"
     if [ "${DIB_DEBUG_TRACE:-0}" -gt 0 ]; then set -x; fi
     source "$dib_file"
@@ -65,19 +66,29 @@ pub fn evaluate(
         stdin: Stdin::Nothing,
     };
     run_on_host(&command, &mut |_, _| {})?.require_success(&command)?;
-    let mut set = parse(&fs::read(result.path())?);
+    let mut set = parse(&fs::read(result.path())?)?;
     set.retain(|name, value| base.get(name) != Some(value));
     Ok(set)
 }
 
-/// Reads what `env -0` has written. What is not UTF-8 can't be handed on.
-pub(crate) fn parse(bytes: &[u8]) -> BTreeMap<String, String> {
-    bytes
+/// Reads what the driver has written: the environment, or the name of the file that ended it. What is not UTF-8 can't be
+/// handed on.
+///
+/// # Errors
+/// When a file ended it.
+pub(crate) fn parse(bytes: &[u8]) -> Result<BTreeMap<String, String>, EnvironmentError> {
+    if !bytes.ends_with(&[0]) {
+        return Err(EnvironmentError::Ended {
+            file: String::from_utf8_lossy(bytes).into_owned(),
+        });
+    }
+    let environment = bytes
         .split(|byte| *byte == 0)
         .filter_map(|entry| std::str::from_utf8(entry).ok()?.split_once('='))
         .filter(|(name, _)| !OF_SHELL.contains(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+        .collect();
+    Ok(environment)
 }
 
 /// Lists the environment files in a directory, in the order in which they are read; none where there is no such directory.
@@ -124,7 +135,26 @@ mod tests {
         let bytes = b"A=1\0B=x\ny=z\0_=/usr/bin/env\0BASH_FUNC_f%%=() {  :\n}\0PWD=/\0BAD=\xff\0";
         let expected = [("A", "1"), ("B", "x\ny=z"), ("BASH_FUNC_f%%", "() {  :\n}")];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(parse(bytes), expected.into());
+        assert_eq!(parse(bytes).unwrap(), expected.into());
+    }
+
+    #[test]
+    fn a_file_that_ends_the_shell_is_named() {
+        let parent = tempfile::tempdir().unwrap();
+        let element = Utf8Path::from_path(parent.path()).unwrap();
+        let directory = element.join(DIRECTORY);
+        fs::create_dir(&directory).unwrap();
+        for (name, text) in [("10-a", "export A=1"), ("20-b", "exit 0"), ("30-c", "export B=1")] {
+            fs::write(directory.join(name), text).unwrap();
+        }
+        let base = [("PATH".to_owned(), std::env::var("PATH").unwrap_or_default())];
+        let error = evaluate(&[element], &base.into()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("{directory}/20-b ends the shell")),
+            "{error}"
+        );
     }
 
     #[test]

@@ -51,6 +51,12 @@ pub enum ElementError {
         /// Its path.
         path: Utf8PathBuf,
     },
+    /// What should be a directory of hooks is something else.
+    #[error("{path} is not a directory")]
+    NoDirectory {
+        /// Its path.
+        path: Utf8PathBuf,
+    },
     /// A file of it is too large to be meant so.
     #[error("{path} has more than {largest} bytes")]
     TooLarge {
@@ -136,6 +142,9 @@ pub enum Fault {
     /// The document's shape is wrong.
     #[error(transparent)]
     Document(#[from] dib_yaml::Fault),
+    /// The text is of another encoding.
+    #[error("the text is not UTF-8 here")]
+    NotUtf8,
     /// A name that nobody knows.
     #[error("there is no {what} {name:?}; {}", instead_of(name, known))]
     Unknown {
