@@ -10,6 +10,8 @@ use dib_core::package::InvalidCondition;
 use dib_sys::command::CommandError;
 use dib_yaml::{Node, Place};
 
+use crate::hook_names::HookNamesError;
+
 /// Why the directories of a path can't be searched for elements.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -37,6 +39,9 @@ pub enum ElementError {
     /// Its name is none for an element.
     #[error(transparent)]
     Name(#[from] InvalidElementName),
+    /// Its hooks can't be told from other files.
+    #[error(transparent)]
+    HookNames(#[from] HookNamesError),
     /// A file of it can't be read.
     #[error("failed to read {path}")]
     Read {

@@ -13,12 +13,16 @@ use dib_sys::command::CommandError;
 
 use crate::environment_files;
 use crate::error::ElementError;
+use crate::hook_names::HookNames;
 use crate::world::devices;
 
 /// Where the hooks' files stand in the target while a phase runs that works there; upstream's place.
 pub(crate) const IN_TARGET: &str = "/tmp/in_target.d";
 /// What a hook of the phase `block-device` writes to say that it has made the disk's device.
 const OWN_DEVICE: &str = "IMAGE_BLOCK_DEVICE=";
+
+/// How many bytes of a file Linux looks at to find out what runs it.
+const FIRST_BYTES: usize = 256;
 
 /// Lists the hooks of an element.
 ///
@@ -33,7 +37,7 @@ pub(crate) fn hooks_of(directory: &Utf8Path) -> Result<Vec<Hook>, ElementError> 
     for phase in Phase::ALL {
         let files = directory.join(format!("{phase}.d"));
         must_be_directory(&files)?;
-        for name in runnable(&files, is_hook_name)? {
+        for name in runnable(&files, &HookNames::default())? {
             hooks.push(script(phase, name, None));
         }
     }
@@ -41,7 +45,7 @@ pub(crate) fn hooks_of(directory: &Utf8Path) -> Result<Vec<Hook>, ElementError> 
         let Some(install_type) = install_type_of_directory(&name) else {
             continue;
         };
-        for name in runnable(&directory.join("install.d").join(&name), is_hook_name)? {
+        for name in runnable(&directory.join("install.d").join(&name), &HookNames::default())? {
             hooks.push(script(Phase::Install, name, Some(install_type.clone())));
         }
     }
@@ -82,34 +86,23 @@ pub(crate) fn script(phase: Phase, name: HookName, install_type: Option<InstallT
     }
 }
 
-/// Returns whether upstream's `dib-run-parts` runs a file of that name: `^[0-9A-Za-z_-]+$`.
-pub(crate) fn is_hook_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .chars()
-            .all(|character| character.is_ascii_alphanumeric() || "-_".contains(character))
-}
-
 /// Lists the executable files in a directory whose names are hooks', in no order; none where there is no such directory.
-pub(crate) fn runnable(
-    directory: &Utf8Path,
-    is_name: impl Fn(&str) -> bool,
-) -> Result<Vec<HookName>, ElementError> {
-    let mut runnable = Vec::new();
-    for name in names(directory)? {
-        // A link that leads nowhere is no file, and upstream passes it over as well.
-        let is_program = fs::metadata(directory.join(&name))
-            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0);
-        if is_program && is_name(&name) {
-            runnable.extend(name.parse::<HookName>());
-        }
-    }
-    Ok(runnable)
+pub(crate) fn runnable(directory: &Utf8Path, counted: &HookNames) -> Result<Vec<HookName>, ElementError> {
+    let mut programs = names(directory)?;
+    // A link that leads nowhere is no file, and upstream passes it over as well.
+    programs.retain(|name| {
+        fs::metadata(directory.join(name))
+            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    });
+    let (hooks, _) = counted.divide(programs)?;
+    Ok(hooks
+        .iter()
+        .filter_map(|name| name.parse::<HookName>().ok())
+        .collect())
 }
 
-/// Lists the files in a directory that are no hooks.
-pub(crate) fn passed_over(directory: &Utf8Path) -> Result<Vec<String>, ElementError> {
-    let hooks = runnable(directory, is_hook_name)?;
+/// Lists the files in a directory that are none of these hooks.
+pub(crate) fn passed_over(directory: &Utf8Path, hooks: &[HookName]) -> Result<Vec<String>, ElementError> {
     let mut names = names(directory)?;
     names.retain(|name| !hooks.iter().any(|hook| hook.as_str() == name) && !directory.join(name).is_dir());
     Ok(names)
@@ -214,10 +207,15 @@ fn shell_for(file: &Utf8Path) -> Result<Option<&'static str>, HookError> {
         source,
     };
     let mut start = Vec::new();
-    let mut reader = File::open(file).map_err(failed)?.take(256);
+    let mut reader = File::open(file).map_err(failed)?.take(FIRST_BYTES as u64);
     reader.read_to_end(&mut start).map_err(failed)?;
     let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    if line.starts_with(b"#!") {
+    if let Some(interpreter) = line.strip_prefix(b"#!").map(<[u8]>::trim_ascii_start) {
+        // Linux takes neither for a script, and then it is upstream's shell that runs it.
+        let is_cut = line.len() == FIRST_BYTES && !interpreter.contains(&b' ');
+        if interpreter.is_empty() || is_cut {
+            return Ok(Some("bash"));
+        }
         if line.ends_with(b"\r") {
             return Err(HookError::other(format!(
                 "{file} has lines that end as on Windows (CR LF), and no interpreter is called {:?}",
@@ -292,6 +290,8 @@ mod tests {
         assert_eq!(check(b"\x7fELF\x02"), Ok(None));
         assert_eq!(check(b"echo\n"), Ok(Some("bash")));
         assert_eq!(check(b""), Ok(Some("bash")));
+        assert_eq!(check(b"#!\necho\n"), Ok(Some("bash")));
+        assert_eq!(check(&[b"#!/", &[b'x'; 300][..]].concat()), Ok(Some("bash")));
         assert_eq!(
             check(b"\x00\x01\x02"),
             Err("FILE is neither a script nor a program of Linux".to_owned())

@@ -6,6 +6,7 @@
 //! In reading order:
 //! - [`elements_path`]: all elements of some directories;
 //! - [`element_directory`]: one of them; `package_installs`, `maps`, `readme` are its files, `hooks` its scripts;
+//! - [`hook_names`]: which files are hooks by their names;
 //! - [`hooks_directory`]: the files of all elements of a build in one directory;
 //! - [`environment_files`]: what `environment.d` makes of the variables;
 //! - [`world`]: what scripts find around them, phase by phase; `shell_library` is what they find in `$_LIB`;
@@ -15,6 +16,7 @@ pub mod element_directory;
 pub mod elements_path;
 pub mod environment_files;
 pub mod error;
+pub mod hook_names;
 pub mod hooks_directory;
 pub mod world;
 
@@ -27,4 +29,5 @@ mod shell_library;
 pub use element_directory::load_element;
 pub use elements_path::load_elements_path;
 pub use error::{ElementError, ElementsPathError, EnvironmentError, Fault, FilesError};
+pub use hook_names::{HookNames, HookNamesError, RUN_PARTS_REGEX};
 pub use world::{Places, ScriptWorld};

@@ -14,7 +14,8 @@ use dib_core::surroundings::environment_in_target;
 use dib_core::{ElementName, HookContext, HookError, Phase, Plan, PlannedHook, Surroundings};
 use dib_sys::TargetPath;
 
-use crate::hooks::{self, IN_TARGET, is_hook_name};
+use crate::hook_names::{HookNames, RUN_PARTS_REGEX};
+use crate::hooks::{self, IN_TARGET};
 use crate::{environment_files, hooks_directory};
 
 /// Where the environment after the files of `environment.d` is written to, in the target.
@@ -89,10 +90,11 @@ impl ScriptWorld {
         planned: Vec<PlannedHook>,
     ) -> Result<Vec<PlannedHook>, HookError> {
         let directory = self.places.hooks.join(format!("{phase}.d"));
-        let mut names = hooks::runnable(&directory, is_hook_name).map_err(HookError::foreign)?;
+        let counted = HookNames::matching(ctx.variable(RUN_PARTS_REGEX));
+        let mut names = hooks::runnable(&directory, &counted).map_err(HookError::foreign)?;
         names.sort();
         if ctx.variable("DIB_DEBUG_TRACE").is_some_and(|trace| trace != "0") {
-            for name in hooks::passed_over(&directory).map_err(HookError::foreign)? {
+            for name in hooks::passed_over(&directory, &names).map_err(HookError::foreign)? {
                 ctx.observer().output(&format!(
                     "{directory}/{name} is no hook: it is not executable, or not named as one"
                 ));

@@ -5,21 +5,18 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use dib_script::{HookNames, RUN_PARTS_REGEX};
 use nix::unistd::{AccessFlags, access};
 
 use crate::arguments::RunPartsArguments;
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
-use crate::image_spec::Setting;
 use crate::log::Stream;
 use crate::stdout;
-
-/// The variable that says which names count.
-const NAMES: &str = "RUN_PARTS_REGEX";
 
 /// What bash does before anything runs: it sources files, and becomes this program again.
 ///
@@ -50,7 +47,7 @@ pub(super) fn run(arguments: &RunPartsArguments, environment: &Environment) -> R
         let message = format!("{directory} is not a directory of executables");
         return Err(CliError::new(ErrorKind::OfCommand(1), message).hint("dib-run-parts [--list] DIRECTORY"));
     }
-    let files = Files::of(directory, environment.get(NAMES))?;
+    let files = Files::of(directory, environment.get(RUN_PARTS_REGEX))?;
     if arguments.list {
         let lines = files.executables.iter().fold(String::new(), |mut lines, name| {
             writeln!(lines, "{directory}/{name}").expect("a String takes all text");
@@ -100,10 +97,7 @@ impl Files {
         let (executable, not_executable): (Vec<_>, Vec<_>) = regular_files(directory)?
             .into_iter()
             .partition(|name| access(directory.join(name).as_std_path(), AccessFlags::X_OK).is_ok());
-        let (mut executables, misnamed): (Vec<_>, Vec<_>) = match pattern {
-            None => executable.into_iter().partition(|name| is_usual(name)),
-            Some(pattern) => matching(executable, pattern)?,
-        };
+        let (mut executables, misnamed) = HookNames::matching(pattern).divide(executable)?;
         executables.sort_by(|left, right| by_number(left, right));
         Ok(Self {
             executables,
@@ -149,46 +143,6 @@ fn regular_files(directory: &Utf8Path) -> Result<Vec<String>, CliError> {
 struct ListError {
     path: Utf8PathBuf,
     source: io::Error,
-}
-
-/// Upstream's `^[0-9A-Za-z_-]+$`.
-fn is_usual(name: &str) -> bool {
-    name.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-}
-
-/// Splits names into those that match a pattern of the user's and the others; `grep` is who knows such patterns.
-fn matching(names: Vec<String>, pattern: &str) -> Result<(Vec<String>, Vec<String>), CliError> {
-    let failed = |error: io::Error| {
-        CliError::new(ErrorKind::Unavailable, error).hint(format!("grep reads {NAMES}, which is {pattern:?}"))
-    };
-    let mut grep = Command::new("grep")
-        .args(["-E", "-e", pattern])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    let mut stdin = grep.stdin.take().expect("it was asked for");
-    // Few names fit into the pipe; of many, grep can't have printed more than it has read.
-    let text = names.iter().fold(String::new(), |text, name| text + name + "\n");
-    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
-    let output = grep.wait_with_output().map_err(failed)?;
-    // It has read all or is gone: what can't be written then is no loss.
-    let _ = writer.join();
-    if !matches!(output.status.code(), Some(0 | 1)) {
-        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Setting {
-            value: pattern,
-            origin: NAMES,
-        }
-        .invalid(reason));
-    }
-    let matched = String::from_utf8_lossy(&output.stdout);
-    let matched: Vec<&str> = matched.lines().collect();
-    Ok(names
-        .into_iter()
-        .partition(|name| matched.contains(&name.as_str())))
 }
 
 /// Orders names as `sort -n` does in the C locale: by the numbers that they begin with, then by their bytes.

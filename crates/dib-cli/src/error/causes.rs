@@ -9,7 +9,7 @@ use dib_image::{
     DiskError, ExtError, ImageError, OutputError, Qcow2Error, SquashFsError, ToolError, VhdError, VmdkError,
     XfsError,
 };
-use dib_script::{ElementsPathError, FilesError};
+use dib_script::{ElementsPathError, FilesError, HookNamesError};
 use dib_sys::sandbox::SandboxError;
 
 use super::{CliError, ErrorKind, packages};
@@ -36,6 +36,16 @@ impl From<ElementsPathError> for CliError {
         let kind = match error {
             ElementsPathError::NoDirectory { .. } => ErrorKind::MissingInput,
             _ => ErrorKind::InputOutput,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<HookNamesError> for CliError {
+    fn from(error: HookNamesError) -> Self {
+        let kind = match error {
+            HookNamesError::Grep(_) => ErrorKind::Unavailable,
+            _ => ErrorKind::Usage,
         };
         Self::new(kind, error)
     }
