@@ -1,24 +1,29 @@
 //! From what the user wants to what `dib-image` writes.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_boot::{DiskFormat, DiskImage};
 use dib_core::{Build, ChecksumKind, ExistingOutput, ImageSpec, OutputSpec};
-use dib_image::{Checksums, DiskSpec, Event, Existing, ImageFormat, Output, WrittenImage, write_images};
+use dib_image::{
+    Checksums, DiskSpec, Event, Existing, ImageFormat, Output, WrittenImage, write_images,
+    write_images_of_disk,
+};
 
 use indicatif::BinaryBytes;
 
 use crate::workspace::BuildDirectory;
 use crate::{CliError, Console, Step, boot_tests, formats, image_usage};
 
-/// Writes the images of a build whose tree is final.
+/// Writes the images of a build whose tree is final, and made into a disk already where there is one.
 ///
 /// # Errors
 /// When one can't be written; then none is.
 pub(crate) fn write(
     build: &Build<'_>,
     disk: &DiskSpec,
+    made: Option<&File>,
     directory: &BuildDirectory,
     console: &Console,
 ) -> Result<Vec<WrittenImage>, CliError> {
@@ -33,16 +38,12 @@ pub(crate) fn write(
     }
     let mut shown = Shown::new(console);
     let nodes = build.device_nodes();
-    let images = write_images(
-        &directory.tree(),
-        &nodes,
-        disk,
-        &outputs,
-        &directory.scratch(),
-        &mut |event| {
-            shown.event(&event);
-        },
-    )?;
+    let (tree, scratch) = (directory.tree(), directory.scratch());
+    let mut show = |event| shown.event(&event);
+    let images = match made {
+        Some(made) => write_images_of_disk(&tree, &nodes, made, &outputs, &mut show)?,
+        None => write_images(&tree, &nodes, disk, &outputs, &scratch, &mut show)?,
+    };
     drop(shown);
     // What does not boot gets no name.
     if let Some(test) = &output.boot_test {
@@ -51,7 +52,7 @@ pub(crate) fn write(
             .find_map(|(output, path)| Some((disk_image(&output.format, path)?, output.path.as_path())));
         let (image, name) = found.expect("a test is asked for with a disk among the types alone");
         let reports = boot_tests::reports_of(&output.base);
-        let place = (reports.as_path(), directory.scratch());
+        let place = (reports.as_path(), scratch);
         boot_tests::of_build(test, build.plan.spec().arch, (&image, name, disk), place, console)?;
     }
     Ok(images.publish()?)

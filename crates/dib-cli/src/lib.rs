@@ -40,6 +40,7 @@ pub mod log;
 pub mod pipeline;
 pub mod progress;
 
+mod attached_disk;
 mod boot_tests;
 mod commands;
 mod disk;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use camino::Utf8PathBuf;
 use dib_core::variables::Origin;
-use dib_core::{Build, ImageSpec, Journal, Plan, Registry, SandboxMachine, Variables};
+use dib_core::{Build, ImageSpec, Journal, LoopDevice, Plan, Registry, SandboxMachine, Variables};
 use dib_image::DiskSpec;
 use dib_script::ScriptWorld;
 use dib_sys::TargetRoot;
@@ -13,7 +13,8 @@ use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
 use crate::download_cache::open_cache;
 use crate::workspace::{self, BuildDirectory};
 use crate::{
-    CliError, Console, ConsoleOptions, ErrorKind, Stream, boot_tests, disk, hook_scripts, images, report,
+    CliError, Console, ConsoleOptions, ErrorKind, Stream, attached_disk, boot_tests, disk, hook_scripts,
+    images, report,
 };
 
 /// Builds an image.
@@ -149,10 +150,15 @@ fn build_in_sandbox(
         console,
     )
     .with_surroundings(&world);
-    let phases = build.run_phases()?;
-    let images = images::write(&build, disk, directory, console)?;
-    report::write(&spec.output.base, &phases, &images, &build)
-        .map_err(|error| CliError::new(ErrorKind::InputOutput, error).hint("the images are complete"))?;
+    let images = match spec.loop_device {
+        LoopDevice::Unused => {
+            let phases = build.run_phases()?;
+            let images = images::write(&build, disk, None, directory, console)?;
+            report::write(&spec.output.base, &phases, &images, &build)?;
+            images
+        }
+        LoopDevice::Attached => attached_disk::build(&build, &world, disk, directory, console)?,
+    };
     for image in &images {
         images::announce(image, console);
     }

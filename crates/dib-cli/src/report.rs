@@ -9,6 +9,8 @@ use dib_image::WrittenImage;
 use dib_sys::{InvalidTargetPath, TargetError, TargetPath, TargetRoot, WalkStep};
 use serde::Serialize;
 
+use crate::{CliError, ErrorKind};
+
 /// Why what belongs beside the images is not there.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReportError {
@@ -26,6 +28,12 @@ pub(crate) enum ReportError {
     /// The name of their directory is none.
     #[error("DIB_MANIFEST_IMAGE_DIR is no path of an image")]
     Directory(#[from] InvalidTargetPath),
+}
+
+impl From<ReportError> for CliError {
+    fn from(error: ReportError) -> Self {
+        Self::new(ErrorKind::InputOutput, error).hint("the images are complete")
+    }
 }
 
 /// The build's report, `<base>.d/report.json`.

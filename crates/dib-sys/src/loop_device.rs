@@ -168,9 +168,9 @@ impl LoopDevice {
 /// Gives what a mounted file system does not use back to its disk, where it knows how.
 ///
 /// # Errors
-/// When the directory, on which it is mounted, can't be opened, or the kernel fails; a file system that can't is no error.
-pub fn discard_unused(mount_point: &Utf8Path) -> io::Result<()> {
-    match system_calls::trim(File::open(mount_point)?.as_fd()) {
+/// When the kernel fails; a file system that does not know how is no error.
+pub fn discard_unused(mount_point: &File) -> io::Result<()> {
+    match system_calls::trim(mount_point.as_fd()) {
         Err(errno) if errno != Errno::EOPNOTSUPP && errno != Errno::ENOTTY => Err(errno.into()),
         _ => Ok(()),
     }
