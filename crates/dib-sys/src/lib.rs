@@ -10,6 +10,7 @@
 //! - [`sandbox`]: namespaces that take their mounts and processes with them when they end.
 //! - [`mounts`]: bind mounts and the kernel's file systems in the target.
 //! - [`loop_device`]: a disk's file as a block device.
+//! - [`overlay`]: the tree as a stack of layers.
 //! - [`command`]: programs run in the target or beside it.
 //! - [`companion`]: programs that run beside this process and end with it.
 //! - [`device_node`]: device nodes that an ordinary user's sandbox cannot make, kept for the image.
@@ -19,6 +20,7 @@ pub mod companion;
 pub mod device_node;
 pub mod loop_device;
 pub mod mounts;
+pub mod overlay;
 pub mod sandbox;
 pub mod target_path;
 pub mod target_root;

@@ -18,11 +18,12 @@ mod tests;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
+use nix::libc;
 use nix::sys::stat::{Mode, fstat, fstatat};
 
 pub use self::error::TargetError;
@@ -81,6 +82,21 @@ impl TargetRoot {
                 source: errno.into(),
             }),
         }
+    }
+
+    /// Opens `directory` anew and puts it in the place of what this handle stood for.
+    ///
+    /// All who borrow this handle see what is mounted there now; a handle made by [`TargetRoot::try_clone`] does not.
+    /// When it fails, the handle stands for what it stood for.
+    ///
+    /// # Errors
+    /// As [`TargetRoot::open`].
+    pub fn reopen(&self, directory: &Utf8Path) -> Result<(), TargetError> {
+        let opened = Self::open(directory)?;
+        replace_descriptor(&opened.root, self.root.as_fd()).map_err(|errno| TargetError::Root {
+            directory: Utf8PathBuf::from(directory),
+            source: errno.into(),
+        })
     }
 
     /// Returns a second handle on the same root.
@@ -223,6 +239,20 @@ impl TargetRoot {
 impl AsFd for TargetRoot {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
+    }
+}
+
+/// Makes the descriptor number `number` stand for what `opened` stands for.
+fn replace_descriptor(opened: &OwnedFd, number: BorrowedFd<'_>) -> Result<(), Errno> {
+    loop {
+        // SAFETY: both numbers are open descriptors of this process, and the second one's owner keeps its number: the
+        // kernel exchanges what it stands for in one step.
+        let result = unsafe { libc::dup3(opened.as_raw_fd(), number.as_raw_fd(), libc::O_CLOEXEC) };
+        match Errno::result(result) {
+            // Another thread's `open` holds the number for a moment (`dup(2)`), or a signal came.
+            Err(Errno::EBUSY | Errno::EINTR) => {}
+            result => return result.map(drop),
+        }
     }
 }
 

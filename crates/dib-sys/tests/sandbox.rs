@@ -15,6 +15,8 @@
 mod fake_root;
 #[path = "sandbox/in_target.rs"]
 mod in_target;
+#[path = "sandbox/layers.rs"]
+mod layers;
 #[path = "sandbox/lifetime.rs"]
 mod lifetime;
 #[path = "sandbox/mounts.rs"]
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         namespaces::TESTS,
         lifetime::TESTS,
         mounts::TESTS,
+        layers::TESTS,
         in_target::TESTS,
         terminal::TESTS,
     ]

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, umount2};
 
 use super::MountError;
+use super::table::{MountEntry, read_mount_table};
 use crate::{TargetPath, TargetRoot};
 
 /// Unmounts everything that is mounted below the target's root.
@@ -33,8 +33,7 @@ pub fn unmount_all_but(root: &TargetRoot, kept: &[TargetPath]) -> Result<(), Mou
         .map(|path| directory.join(path.as_relative()))
         .collect();
     loop {
-        let table = fs::read("/proc/self/mountinfo").map_err(list)?;
-        let mut mount_points = mount_points_below(&table, &directory);
+        let mut mount_points = mount_points_below(read_mount_table().map_err(list)?, &directory);
         mount_points.retain(|path| !kept.contains(path));
         // An outer mount takes the inner ones along. In a user namespace it has to: what came into it as one tree, as
         // the host's /sys does, can't be taken apart there.
@@ -50,42 +49,18 @@ pub fn unmount_all_but(root: &TargetRoot, kept: &[TargetPath]) -> Result<(), Mou
     }
 }
 
-/// Returns the mount points strictly below a directory, in the order in which they were mounted.
-///
-/// Source: `proc_pid_mountinfo(5)`: the fifth field is the mount point, in which blanks, tabs, newlines and backslashes
-/// are written as a backslash and three octal digits.
-fn mount_points_below(table: &[u8], directory: &Path) -> Vec<PathBuf> {
+/// Returns the mount points strictly below a directory.
+fn mount_points_below(table: Vec<MountEntry>, directory: &Path) -> Vec<PathBuf> {
     table
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
-        .map(|field| PathBuf::from(std::ffi::OsString::from_vec(unescape(field))))
-        .filter(|path| {
-            path.starts_with(directory) && path.as_os_str().as_bytes() != directory.as_os_str().as_bytes()
-        })
+        .into_iter()
+        .map(|mount| mount.at)
+        .filter(|at| at.starts_with(directory) && at != directory)
         .collect()
-}
-
-fn unescape(field: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) if first == b'\\' => {
-                bytes.push(byte);
-                rest = &after[3..];
-            }
-            _ => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::parse;
     use super::*;
 
     #[test]
@@ -95,7 +70,7 @@ mod tests {
             31 30 0:6 / /b/mnt/proc rw - proc p rw\n\
             32 30 0:6 / /b/mnt/a\\040b\\134 rw - proc p rw\n\
             33 22 0:6 / /b/mnt2/proc rw - proc p rw\n";
-        let found = mount_points_below(table, Path::new("/b/mnt"));
+        let found = mount_points_below(parse(table), Path::new("/b/mnt"));
         assert_eq!(
             found,
             [PathBuf::from("/b/mnt/proc"), PathBuf::from("/b/mnt/a b\\")]

@@ -304,3 +304,25 @@ fn tells_what_lstat_tells() {
         .unwrap();
     assert_eq!(root.kind, FileKind::Directory);
 }
+
+#[test]
+fn a_reopened_root_stands_for_another_directory() {
+    let Fixture {
+        target,
+        inside,
+        outside,
+    } = fixture();
+    fs::write(inside.path().join("file"), "one").unwrap();
+    fs::write(outside.path().join("file"), "two").unwrap();
+    let read = |target: &TargetRoot| target.read_to_string(&"/file".parse().unwrap()).unwrap();
+    let clone = target.try_clone().unwrap();
+    let borrowed = &target;
+    target
+        .reopen(Utf8Path::from_path(outside.path()).unwrap())
+        .unwrap();
+    assert_eq!(read(borrowed), "two");
+    assert_eq!(read(&clone), "one");
+    let absent = Utf8PathBuf::from_path_buf(outside.path().join("absent")).unwrap();
+    assert!(target.reopen(&absent).is_err());
+    assert_eq!(read(borrowed), "two");
+}

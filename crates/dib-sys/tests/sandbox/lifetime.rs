@@ -11,7 +11,9 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use camino::Utf8Path;
+use dib_sys::TargetRoot;
 use dib_sys::mounts::tmpfs;
+use dib_sys::overlay::LayerStack;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
@@ -55,6 +57,7 @@ pub(crate) fn play(role: &str, arguments: &[String]) -> ExitCode {
     let report = run_in_sandbox(&SandboxOptions::default(), || {
         tmpfs(directory, None).unwrap();
         fs::write(directory.join("mounted"), "").unwrap();
+        make_layers(directory);
         // One that has left the group and the session, as a daemon does, and one below the worker.
         let sleepers = ["setsid sleep 1000", "sleep 1000"].map(|command| {
             Command::new("sh")
@@ -75,6 +78,22 @@ pub(crate) fn play(role: &str, arguments: &[String]) -> ExitCode {
         Ok(ExitReport::Interrupted(_)) => ExitCode::from(CLEANED_UP),
         Ok(ExitReport::Exited(status)) => ExitCode::from(status),
         other => panic!("{other:?}"),
+    }
+}
+
+/// Makes a tree of two layers, with something mounted in it.
+fn make_layers(directory: &Utf8Path) {
+    let (tree, layers) = (directory.join("tree"), directory.join("layers"));
+    for path in [&tree, &layers] {
+        fs::create_dir(path).unwrap();
+    }
+    let mut stack = LayerStack::begin(&tree, &layers).unwrap();
+    let root = TargetRoot::open(&tree).unwrap();
+    fs::create_dir(tree.join("inner")).unwrap();
+    tmpfs(&tree.join("inner"), None).unwrap();
+    for name in ["first", "second"] {
+        fs::write(tree.join(name), "").unwrap();
+        stack.seal(&root).unwrap();
     }
 }
 
