@@ -145,8 +145,7 @@ pub fn enable_init_scripts(ctx: &HookContext<'_>) -> Result<(), HookError> {
 
 /// Returns the directory of the scripts that the build's elements have for an init system, where one has any.
 fn scripts_for(ctx: &HookContext<'_>, init_system: InitSystem) -> Option<Utf8PathBuf> {
-    let directory = directory_of_hooks(ctx, "init-scripts")?.join(init_system.to_string());
-    Some(directory).filter(|directory| directory.is_dir())
+    directory_of_hooks(ctx, &format!("init-scripts/{init_system}"))
 }
 
 #[cfg(test)]

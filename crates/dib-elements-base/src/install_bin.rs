@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{Element, HookContext, HookError, Phase};
 
 const DIRECTORY: &str = "/usr/local/bin";
@@ -47,8 +47,12 @@ pub fn install_bin(ctx: &HookContext<'_>) -> Result<(), HookError> {
 }
 
 /// Returns a directory that the elements of the build have beside their hooks, where one has it.
-pub(crate) fn directory_of_hooks(ctx: &HookContext<'_>, name: &str) -> Option<camino::Utf8PathBuf> {
-    ctx.hooks_directory()
-        .map(|hooks: &Utf8Path| hooks.join(name))
-        .filter(|directory| directory.is_dir())
+pub(crate) fn directory_of_hooks(ctx: &HookContext<'_>, name: &str) -> Option<Utf8PathBuf> {
+    Some(ctx.hooks_directory()?.join(name)).filter(|directory| is_directory(ctx, directory))
+}
+
+/// Returns whether the host has a directory there. It is listed, so that the hook is known to depend on what it holds, and runs
+/// anew once there is one.
+pub(crate) fn is_directory(ctx: &HookContext<'_>, path: &Utf8Path) -> bool {
+    ctx.host_files_below(path).is_ok() || path.is_dir()
 }

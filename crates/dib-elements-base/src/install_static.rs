@@ -74,6 +74,7 @@ pub(crate) fn copy_into(ctx: &HookContext<'_>, from: &Utf8Path, to: &str) -> Res
             }
             copy_into(ctx, source, &destination)?;
         } else if metadata.is_symlink() {
+            ctx.depends_on_unknown(format!("the link {source}"));
             let points_to = source.read_link_utf8().map_err(failed("read the link", source))?;
             ctx.symlink(points_to.as_str(), &destination)?;
         } else if metadata.is_file() {

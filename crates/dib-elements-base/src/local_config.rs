@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{Element, HookContext, HookError, Phase, Variable};
@@ -31,6 +32,7 @@ pub fn element() -> Element {
 /// # Errors
 /// When they can't be read or kept.
 pub fn keep_ssh_keys(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    ctx.depends_on_unknown("who may log in here, which is no part of the image yet");
     let keys = ctx
         .variable("HOME")
         .map(|home| Utf8Path::new(home).join(".ssh/authorized_keys"));
@@ -51,7 +53,11 @@ pub fn keep_ssh_keys(ctx: &HookContext<'_>) -> Result<(), HookError> {
 /// # Errors
 /// When the keys can't be written.
 pub fn install_ssh_keys(ctx: &HookContext<'_>) -> Result<(), HookError> {
-    let Some(keys) = kept_keys(ctx).filter(|keys| keys.exists()) else {
+    let keys = match kept_keys(ctx).map(|kept| ctx.read_host(&kept)) {
+        Some(Err(HookError::Host { source, .. })) if source.kind() == ErrorKind::NotFound => None,
+        keys => keys.transpose()?,
+    };
+    let Some(keys) = keys else {
         ctx.nothing("no keys were kept");
         return Ok(());
     };
@@ -63,7 +69,7 @@ pub fn install_ssh_keys(ctx: &HookContext<'_>) -> Result<(), HookError> {
     ctx.create_directory(&directory)?;
     ctx.target().set_mode(&directory.parse()?, 0o700)?;
     let path = format!("{directory}/authorized_keys");
-    append(ctx, &path, &ctx.read_host(&keys)?, 0o600)
+    append(ctx, &path, &keys, 0o600)
 }
 
 fn kept_keys(ctx: &HookContext<'_>) -> Option<Utf8PathBuf> {

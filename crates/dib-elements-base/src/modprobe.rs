@@ -2,6 +2,8 @@
 
 use dib_core::{Element, HookContext, HookError, Phase, Variable};
 
+use crate::install_bin::is_directory;
+
 const DIRECTORY: &str = "/etc/modprobe.d";
 const BLACKLIST: &str = "/etc/modprobe.d/blacklist.conf";
 
@@ -45,7 +47,7 @@ pub fn modprobe_directory(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let directories: Vec<_> = ctx
         .elements()
         .filter_map(|element| Some(element.directory()?.join("modprobe.d")))
-        .filter(|directory| directory.is_dir())
+        .filter(|directory| is_directory(ctx, directory))
         .collect();
     for directory in &directories {
         for file in ctx.host_files_below(directory)? {

@@ -118,22 +118,12 @@ fn files(ctx: &HookContext<'_>) -> Result<Vec<Utf8PathBuf>, HookError> {
     let Some(directory) = ctx.hooks_directory() else {
         return Ok(Vec::new());
     };
-    let mut files = Vec::new();
-    let failed = |source| HookError::Host {
-        action: "list",
-        path: directory.to_string(),
-        source,
-    };
-    for entry in directory.read_dir_utf8().map_err(failed)? {
-        let path = entry.map_err(failed)?.into_path();
-        let is_meant = path
-            .file_name()
-            .is_some_and(|name| name.starts_with("source-repository-") && !name.ends_with('~'));
-        if is_meant {
-            files.push(path);
-        }
-    }
-    files.sort();
+    let mut files = ctx.host_files_below(directory)?;
+    files.retain(|path| {
+        let name = path.file_name().unwrap_or_default();
+        let is_meant = name.starts_with("source-repository-") && !name.ends_with('~');
+        is_meant && path.parent() == Some(directory)
+    });
     Ok(files)
 }
 

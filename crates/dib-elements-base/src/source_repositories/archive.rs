@@ -77,6 +77,7 @@ fn fetched(
     cache: &Utf8Path,
 ) -> Result<Utf8PathBuf, HookError> {
     if let Some(path) = repository.location.strip_prefix("file://") {
+        ctx.depends_on_unknown(&repository.location);
         return Ok(path.into());
     }
     let name = format!(
