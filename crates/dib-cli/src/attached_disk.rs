@@ -239,11 +239,7 @@ impl<'d> AttachedDisk<'d> {
         )
         .map_err(dib_image::ImageError::from)?;
         for (_, at) in self.file_systems().iter().rev() {
-            let discard = |at: &TargetPath| {
-                let directory = target.open_directory(at).map_err(std::io::Error::other)?;
-                loop_device::discard_unused(&File::from(directory))
-            };
-            discard(at).map_err(|source| AttachError::Discard {
+            loop_device::discard_unused(target, at).map_err(|source| AttachError::Discard {
                 at: at.clone(),
                 source,
             })?;

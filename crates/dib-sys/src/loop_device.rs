@@ -12,6 +12,10 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+use crate::target_root::resolve_in_root;
+use crate::{TargetPath, TargetRoot};
 
 const CONTROL: &str = "/dev/loop-control";
 /// How often a free device is asked for: between the answer and the use of it somebody else may take it.
@@ -165,12 +169,17 @@ impl LoopDevice {
     }
 }
 
-/// Gives what a mounted file system does not use back to its disk, where it knows how.
+/// Gives what the file system that is mounted at `at` in the target does not use back to its disk, where it knows how.
 ///
 /// # Errors
 /// When the kernel fails; a file system that does not know how is no error.
-pub fn discard_unused(mount_point: &File) -> io::Result<()> {
-    match system_calls::trim(mount_point.as_fd()) {
+pub fn discard_unused(root: &TargetRoot, at: &TargetPath) -> io::Result<()> {
+    let directory = resolve_in_root(
+        root.as_fd(),
+        at.as_relative(),
+        OFlag::O_RDONLY | OFlag::O_DIRECTORY,
+    )?;
+    match system_calls::trim(directory.as_fd()) {
         Err(errno) if errno != Errno::EOPNOTSUPP && errno != Errno::ENOTTY => Err(errno.into()),
         _ => Ok(()),
     }
