@@ -118,9 +118,18 @@ impl<'b> Build<'b> {
         nodes
     }
 
-    /// Takes in device nodes that the image has and the tree hasn't, from a unit of work that is not done again.
-    pub fn restore_device_nodes(&self, nodes: Vec<DeviceNode>) {
-        self.keep_device_nodes(nodes);
+    /// Returns how many device nodes have been kept, whatever became of their directories.
+    pub(crate) fn count_of_kept_nodes(&self) -> usize {
+        self.kept_nodes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// Returns the device nodes that were kept after the first `count`.
+    pub(crate) fn kept_nodes_from(&self, count: usize) -> Vec<DeviceNode> {
+        let nodes = self.kept_nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.get(count..).unwrap_or_default().to_vec()
     }
 
     pub(crate) fn keep_device_nodes(&self, nodes: Vec<DeviceNode>) {

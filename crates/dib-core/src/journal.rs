@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ElementName, Phase};
 
+/// What is recorded when `/proc`, `/sys` and `/dev` are mounted.
+pub const KERNEL_FILE_SYSTEMS: &str = "mount /proc, /sys and /dev";
+/// What is recorded when all that is mounted in the tree is unmounted.
+pub const UNMOUNTED_ALL: &str = "unmount everything below the target";
+
 /// An effect, as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "kebab-case")]

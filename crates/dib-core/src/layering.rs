@@ -3,8 +3,10 @@
 //! A build's work is a chain of units: its hooks, and the steps that it takes itself between them. Each builds on the ones
 //! before. Whoever keeps what units did, as `dib-layers`, is asked before each and told after each.
 
+use dib_sys::DeviceNode;
+
 use crate::inputs::Found;
-use crate::{Build, Entry, HookError, PlannedHook};
+use crate::{Build, Entry, HookContext, HookError, PlannedHook};
 
 /// A unit of a build's work.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +33,8 @@ pub struct Ran<'r> {
     pub found: Found,
     /// What it has done.
     pub journal: &'r [Entry],
+    /// The device nodes that the image has of it and the tree hasn't.
+    pub device_nodes: Vec<DeviceNode>,
     /// How long it took, in seconds.
     pub seconds: f64,
 }
@@ -57,6 +61,17 @@ pub trait Layering {
     /// # Errors
     /// When what is kept can't be put in place.
     fn settle(&self, build: &Build<'_>) -> Result<(), HookError>;
+}
+
+impl Build<'_> {
+    /// Makes a context in which one can look at what a unit would find.
+    #[must_use]
+    pub fn context_of(&self, unit: Unit<'_>) -> HookContext<'_> {
+        match unit {
+            Unit::Hook(hook) => HookContext::of_hook(self, hook),
+            Unit::Step(step) => HookContext::of_step(self, step),
+        }
+    }
 }
 
 /// Keeps nothing: each unit is run.

@@ -153,12 +153,14 @@ impl Build<'_> {
         }
         self.observer.hook_started(hook);
         let (start, entries) = (Instant::now(), self.journal.len());
+        let nodes = self.count_of_kept_nodes();
         let ctx = HookContext::of_hook(self, hook);
         hook.body.run(&ctx).map_err(failed)?;
         timing.seconds = start.elapsed().as_secs_f64();
         let ran = Ran {
             found: ctx.inputs(),
             journal: &self.journal.entries_from(entries),
+            device_nodes: self.kept_nodes_from(nodes),
             seconds: timing.seconds,
         };
         layering.finish(self, unit, &ran).map_err(failed)?;
@@ -187,6 +189,7 @@ impl Build<'_> {
         let ran = Ran {
             found: ctx.inputs(),
             journal: &self.journal.entries_from(entries),
+            device_nodes: Vec::new(),
             seconds: start.elapsed().as_secs_f64(),
         };
         layering.finish(self, unit, &ran).map_err(failed)

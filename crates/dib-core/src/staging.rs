@@ -6,6 +6,7 @@
 
 use dib_sys::{FileKind, TargetPath};
 
+use crate::journal::UNMOUNTED_ALL;
 use crate::runner::RunError;
 use crate::{Build, Effect, HookContext, HookError, LoopDevice, Phase};
 
@@ -122,7 +123,7 @@ fn unmount_all_but_the_disk(ctx: &HookContext<'_>) -> Result<(), HookError> {
 fn unmount_all_but(ctx: &HookContext<'_>, kept: &[TargetPath]) -> Result<(), HookError> {
     ctx.build().machine.unmount_all(ctx.build().target, kept)?;
     ctx.record(Effect::Mount {
-        what: "unmount everything below the target".to_owned(),
+        what: UNMOUNTED_ALL.to_owned(),
     });
     Ok(())
 }

@@ -8,10 +8,11 @@
 use std::collections::BTreeMap;
 use std::thread;
 
+use dib_core::inputs::digest;
 use dib_core::{Freshness, HookContext, HookError, PackageAction, Phase};
 use dib_deb::{
     Ahead, Archive, Expiry, Place, Recommends, Stage, Transaction, bootstrap_set, check_names,
-    mark_automatic, noninteractive_environment, resolve,
+    fetch_release, mark_automatic, noninteractive_environment, resolve,
 };
 
 use crate::image_keyrings::write_keyrings;
@@ -82,6 +83,36 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
         unpacked
     })?;
     Ok(dib_deb::current_lists::mark(ctx.target())?)
+}
+
+/// Says what `08-debootstrap` depends on beyond the build: what its archives hold now, which their signed releases tell.
+///
+/// # Errors
+/// When a release can't be had or does not verify: the hook would fail as well.
+pub fn debootstrap_inputs(ctx: &HookContext<'_>) -> Result<Vec<(String, String)>, HookError> {
+    let wanted = Wanted::of(ctx)?;
+    let lists = wanted.lists()?;
+    let expiry = match ctx.freshness() {
+        Freshness::Checked => Expiry::CheckedAt(jiff::Timestamp::now()),
+        Freshness::Unchecked => Expiry::Ignored,
+    };
+    let mut inputs = vec![("the archives".to_owned(), digest(format!("{wanted:?}").as_bytes()))];
+    for suite in sources::suites(&lists, ctx.arch().name(), expiry)? {
+        let release = fetch_release(ctx.cache(), &suite.base_uri, &suite.suite, &suite.keyring, suite.expiry)
+            .map_err(HookError::foreign)?;
+        let bytes: Vec<_> = release.files.iter().map(|(_, bytes)| bytes.as_ref()).collect();
+        inputs.push((release.url_of("InRelease"), digest(&bytes.concat())));
+    }
+    Ok(inputs)
+}
+
+/// Says that the hooks with `baseinstall` in their names depend on nothing beyond the build: what they keep in the cache is
+/// found there by what it is made of.
+///
+/// # Errors
+/// None.
+pub fn base_install_inputs(_ctx: &HookContext<'_>) -> Result<Vec<(String, String)>, HookError> {
+    Ok(Vec::new())
 }
 
 /// Unpacks the packages that scripts need, then, when apt is prepared, all that the stages come to.

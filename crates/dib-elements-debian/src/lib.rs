@@ -105,6 +105,7 @@ pub fn debootstrap() -> Element {
                 .default("eth0 eth1"),
         )
         .hook(Phase::Root, "08-debootstrap", bootstrap::debootstrap)
+        .inputs_of(Phase::Root, "08-debootstrap", bootstrap::debootstrap_inputs)
         .hook(Phase::Install, "10-debian-networking", networking::debian_networking)
         .hook(Phase::Install, "12-debian-locale-gen", locale::debian_locale_gen)
         .hook(Phase::Install, "15-cleanup-debootstrap", cleanup_debootstrap)
@@ -148,6 +149,11 @@ pub fn debian_minimal() -> Element {
             "all of apt's sources: a line NAME:deb URI SUITE COMPONENTS for each file of sources.list.d",
         ))
         .hook(Phase::Root, "75-debian-minimal-baseinstall", bootstrap::base_install)
+        .inputs_of(
+            Phase::Root,
+            "75-debian-minimal-baseinstall",
+            bootstrap::base_install_inputs,
+        )
 }
 
 /// Returns the element `debian`.

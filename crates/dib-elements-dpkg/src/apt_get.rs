@@ -22,6 +22,8 @@ pub fn change_packages(ctx: &HookContext<'_>, arguments: &[&str]) -> Result<(), 
 
 /// Runs apt-get for what leaves the shared cache alone.
 pub(crate) fn apt_get(ctx: &HookContext<'_>, arguments: &[&str]) -> Result<(), HookError> {
+    // What it finds there depends on when it is asked.
+    ctx.depends_on_unknown("apt's archives");
     let command = [
         "apt-get",
         "--assume-yes",

@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use dib_sys::{FileKind, TargetPath};
 
 use super::HookContext;
+use crate::journal::KERNEL_FILE_SYSTEMS;
 use crate::variables::Origin;
 use crate::{Effect, HookError};
 
@@ -204,7 +205,7 @@ impl HookContext<'_> {
         }
         self.build.machine.mount_kernel_file_systems(self.build.target)?;
         self.record(Effect::Mount {
-            what: "mount /proc, /sys and /dev".to_owned(),
+            what: KERNEL_FILE_SYSTEMS.to_owned(),
         });
         Ok(())
     }
