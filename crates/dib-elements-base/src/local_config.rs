@@ -1,8 +1,9 @@
 //! The element `local-config`: the image is for the one who builds it, with his keys and his proxies.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{Element, HookContext, HookError, Phase, Variable};
@@ -41,11 +42,19 @@ pub fn keep_ssh_keys(ctx: &HookContext<'_>) -> Result<(), HookError> {
         return Ok(());
     };
     let contents = ctx.read_host(&keys)?;
-    fs::write(&kept, contents).map_err(|source| HookError::Host {
-        action: "write",
-        path: kept.to_string(),
-        source,
-    })
+    // The mode is the same whatever the umask is.
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&kept);
+    file.and_then(|mut file| file.write_all(&contents))
+        .map_err(|source| HookError::Host {
+            action: "write",
+            path: kept.to_string(),
+            source,
+        })
 }
 
 /// Lets those who have the builder's keys log in as `DIB_LOCAL_CONFIG_USERNAME`.

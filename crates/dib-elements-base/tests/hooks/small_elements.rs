@@ -128,7 +128,7 @@ fn the_builders_keys_may_log_in() {
     );
     insta::assert_snapshot!(fixture.record(Phase::ExtraData, "62-ssh-key"), @"
     host
-      + /ssh-authorized-keys 0644
+      + /ssh-authorized-keys 0600
         | two
     ");
     insta::assert_snapshot!(fixture.record(Phase::Install, "62-ssh-key"), @"
