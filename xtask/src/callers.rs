@@ -1,7 +1,7 @@
 //! `cargo xtask callers`: programs that people drive `disk-image-create` with, from where they are published, unchanged,
 //! with ours in its place.
 //!
-//! In reading order: `python` installs them, `place` is where they run, `octavia`, `ironic` and `nodepool` are the callers,
+//! In reading order: `python` installs them, `place` is where they run, `command_lines`, `ironic` and `nodepool` are the callers,
 //! `source_repositories` is what the second builds from, `zookeeper` what the third needs, `image_files` what they leave.
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -13,10 +13,10 @@ use crate::progress;
 use crate::task_error::TaskError;
 use crate::workspace::Workspace;
 
+mod command_lines;
 mod image_files;
 mod ironic;
 mod nodepool;
-mod octavia;
 mod place;
 mod python;
 mod source_repositories;
@@ -24,7 +24,7 @@ mod zookeeper;
 
 use place::Place;
 
-/// Has nodepool, ironic-python-agent-builder and a script like Octavia's build images by `disk-image-create`.
+/// Has nodepool, ironic-python-agent-builder and command lines like those of others build by `disk-image-create`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Callers {
     /// As root: the ordinary user who calls instead; made when there is none of the name.
@@ -43,7 +43,7 @@ type Caller = (&'static str, fn(&Workspace, &Place) -> Result<(), TaskError>);
 
 /// Every caller, the quickest first.
 const CALLERS: [Caller; 3] = [
-    ("octavia", octavia::build),
+    ("command-lines", command_lines::build),
     ("nodepool", nodepool::build),
     ("ironic-python-agent-builder", ironic::build),
 ];
