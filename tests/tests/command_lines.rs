@@ -122,6 +122,7 @@ fn elements_and_their_variables_are_shown() {
     dhcp-all-interfaces          Has each network interface with a link ask for its addresses by DHCP
     dib-init-system              Knows the image's init system
     dib-python                   Lets scripts of the build find Python as dib-python
+    dib-run-parts                Installs the distribution's package of dib-run-parts; base brings the program without it
     disable-nouveau              Keeps the kernel's driver for NVIDIA's graphics from being loaded
     dpkg                         Builds on dpkg and apt: quiet, fast, without starting daemons
     element-manifest             Writes down in the image which elements it is made of
