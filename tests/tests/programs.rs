@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod break_points;
+mod broken_elements;
 mod builds;
 mod command_lines;
 mod elements_path;

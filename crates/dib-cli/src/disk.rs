@@ -98,10 +98,14 @@ fn layout(plan: &Plan<'_>) -> Result<BlockDeviceConfig, CliError> {
             }
             None => BlockDeviceConfig::parse(given, BLOCK_DEVICE_CONFIG),
         },
-        (None, Some(device)) => BlockDeviceConfig::parse(
-            device.config,
-            &format!("the layout of element {}", device.element),
-        ),
+        (None, Some(device)) => {
+            let name = match device.file {
+                Some(file) => file.to_string(),
+                None => format!("the layout of element {}", device.element),
+            };
+            return BlockDeviceConfig::parse(device.config, &name)
+                .map_err(|error| CliError::new(ErrorKind::Configuration, error));
+        }
         (None, None) => return Ok(BlockDeviceConfig::unpartitioned()),
     };
     parsed.map_err(|error| CliError::new(ErrorKind::Usage, error))

@@ -53,6 +53,8 @@ pub struct BlockDevice {
     pub arch: Option<Arch>,
     /// The configuration, a YAML document.
     pub config: String,
+    /// The file that it stands in, where it is one of a directory.
+    pub file: Option<Utf8PathBuf>,
 }
 
 /// A name for which an element comes along where nothing else provides it.
@@ -238,6 +240,7 @@ impl Element {
         self.block_devices.push(BlockDevice {
             arch: None,
             config: config.to_owned(),
+            file: None,
         });
         self
     }
@@ -248,6 +251,18 @@ impl Element {
         self.block_devices.push(BlockDevice {
             arch: Some(arch),
             config: config.to_owned(),
+            file: None,
+        });
+        self
+    }
+
+    /// Says how the disk is laid out by a file, for one architecture or for those that have none of their own.
+    #[must_use]
+    pub fn block_device_of_file(mut self, arch: Option<Arch>, file: &Utf8Path, config: &str) -> Self {
+        self.block_devices.push(BlockDevice {
+            arch,
+            config: config.to_owned(),
+            file: Some(file.to_owned()),
         });
         self
     }

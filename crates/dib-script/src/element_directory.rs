@@ -1,5 +1,6 @@
 //! An element that is a directory.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 
@@ -44,11 +45,10 @@ pub fn load_element(directory: &Utf8Path) -> Result<Element, ElementError> {
         element = element.service_map(map);
     }
     for (file, arch) in layouts(directory)? {
-        let config = read(&directory.join(&file))?.unwrap_or_default();
-        element = match arch {
-            Some(arch) => element.block_device_of_arch(arch, &config),
-            None => element.block_device(&config),
-        };
+        let file = directory.join(file);
+        if let Some(config) = read(&file)? {
+            element = element.block_device_of_file(arch, &file, &config);
+        }
     }
     for hook in hooks::hooks_of(directory)? {
         element = element.with_hook(hook);
@@ -129,8 +129,9 @@ fn read_document<T>(
 fn element_names(path: &Utf8Path) -> Result<Vec<ElementName>, ElementError> {
     let text = read(path)?.unwrap_or_default();
     let lines = text.lines().enumerate();
+    let mut seen = HashSet::new();
     lines
-        .filter(|(_, line)| !line.trim().is_empty())
+        .filter(|(_, line)| !line.trim().is_empty() && seen.insert(line.trim()))
         .map(|(index, line)| {
             line.trim().parse().map_err(|error| ElementError::Fault {
                 path: path.to_owned(),
@@ -195,7 +196,7 @@ mod tests {
         let (_parent, directory) = element(&[
             ("README.rst", "====\nmine\n====\n\nDoes it. And more.\n"),
             ("element-deps", "dpkg\n\n  cache-url  \n"),
-            ("element-provides", "operating-system"),
+            ("element-provides", "operating-system\noperating-system\n"),
             ("package-installs.json", r#"{"a": null}"#),
             ("package-installs.yaml", "b:\n  uninstall: True\n"),
             ("pkg-map", r#"{"family": {"debian": {"a": "c"}}}"#),

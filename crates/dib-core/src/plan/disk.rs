@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, PlanError, planned_variables};
@@ -15,6 +16,8 @@ pub struct PlannedBlockDevice<'p> {
     pub element: &'p ElementName,
     /// Its configuration, a YAML document of upstream's block-device configuration.
     pub config: &'p str,
+    /// The file that it stands in, where it is one of a directory.
+    pub file: Option<&'p Utf8Path>,
 }
 
 /// What whoever makes the disk says of it before anything is built.
@@ -63,10 +66,11 @@ impl Plan<'_> {
     pub fn block_device(&self) -> Option<PlannedBlockDevice<'_>> {
         let arch = self.spec.arch;
         self.elements.iter().find_map(|planned| {
-            let BlockDevice { config, .. } = planned.element.block_device_for(arch)?;
+            let BlockDevice { config, file, .. } = planned.element.block_device_for(arch)?;
             Some(PlannedBlockDevice {
                 element: planned.element.name(),
                 config,
+                file: file.as_deref(),
             })
         })
     }
