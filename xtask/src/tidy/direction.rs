@@ -57,6 +57,11 @@ const RULES: &[Rule] = &[
         tests_may_use: &[],
     },
     Rule {
+        package: "dib-layers",
+        may_use: &["dib-core", "dib-sys"],
+        tests_may_use: &[],
+    },
+    Rule {
         package: "dib-script",
         may_use: &["dib-core", "dib-sys", "dib-yaml"],
         tests_may_use: &[],

@@ -1,0 +1,307 @@
+//! Layers of a build under way: which units of its work are known already, and what the others did.
+//!
+//! Each unit has a *base*: a digest of all units before it, of what it is, and of what its element says that it depends
+//! on. What else it depends on shows when it runs: it is recorded, and kept with the layer. So a base leads to the
+//! layers of all builds that came so far in the same way, and one of them is taken if everything that its unit looked at
+//! is as it was. The key of a layer is the digest of its base and of what was found; it is a part of the next base.
+//!
+//! The first unit that is not known ends the search: from there on all of them run.
+
+mod chain;
+mod index;
+mod replay;
+
+use std::fs::File;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use dib_core::{Build, Fate, Found, HookContext, HookError, Layering, Ran, Unit};
+use dib_sys::overlay::{LayerStack, Seal};
+use serde::{Deserialize, Serialize};
+
+use crate::{LayerDescription, LayerInput, LayerStore};
+
+use self::chain::{Digest, base_of, key_of};
+use self::index::Index;
+use self::replay::Replays;
+
+/// Keeps what the units of a build do in a store, and takes what is there out of it.
+pub struct LayeredBuild<'s> {
+    store: &'s LayerStore,
+    index: Index,
+    program: Digest,
+    state: Mutex<State>,
+}
+
+/// How far the build is.
+struct State {
+    stack: LayerStack,
+    /// An upper directory without changes.
+    empty: Utf8PathBuf,
+    /// The digest of all units so far.
+    chain: Digest,
+    /// The base of the unit under way.
+    base: Option<Digest>,
+    search: Search,
+    replays: Replays,
+    decisions: Vec<Decision>,
+}
+
+/// Whether layers are looked for, and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Search {
+    /// All units so far were known.
+    Looking,
+    /// One was not: units run, and what they do is kept.
+    Keeping,
+    /// One depended on what nobody can know again, so nothing after it is kept.
+    Over,
+}
+
+/// What was decided about a unit, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The unit, such as `root.d/08-debootstrap`.
+    pub unit: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is known, and was not run.
+    Reused,
+    /// It was run, for that reason.
+    Ran(String),
+}
+
+/// What a layer's description holds for builds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Details {
+    found: Vec<(dib_core::Source, Option<String>)>,
+    replays: Replays,
+}
+
+impl<'s> LayeredBuild<'s> {
+    /// Begins the layers of a build on a stack without any. `bases` is the directory that leads to the store's layers, and
+    /// `empty` one that stays empty; `program` is the file of the program that builds: its hooks are as new as it is.
+    ///
+    /// # Errors
+    /// When that file can't be read.
+    pub fn begin(
+        store: &'s LayerStore,
+        bases: &Utf8Path,
+        stack: LayerStack,
+        empty: &Utf8Path,
+        program: &Utf8Path,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            store,
+            index: Index::in_directory(bases),
+            program: chain::digest_of_file(program)?,
+            state: Mutex::new(State {
+                stack,
+                empty: empty.to_owned(),
+                chain: Digest::default(),
+                base: None,
+                search: Search::Looking,
+                replays: Replays::default(),
+                decisions: Vec::new(),
+            }),
+        })
+    }
+
+    /// Returns what was decided about the units so far.
+    #[must_use]
+    pub fn decisions(&self) -> Vec<Decision> {
+        self.state().decisions.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks for a layer of the unit, and puts it on the stack. Returns why there is none where there is none.
+    fn take(&self, state: &mut State, ctx: &HookContext<'_>, base: &Digest) -> Result<Option<String>, HookError> {
+        let mut why = "it has not been run so before".to_owned();
+        for key in self.index.candidates(base) {
+            let Some(layer) = self.store.find(&key).map_err(HookError::foreign)? else {
+                self.index.forget(base, &key);
+                continue;
+            };
+            let Ok(details) = serde_json::from_value::<Details>(layer.description().details.clone()) else {
+                continue;
+            };
+            if let Some(changed) = first_change(ctx, &details.found) {
+                why = changed;
+                continue;
+            }
+            let directory = state.stack.directory_to_restore().map_err(HookError::foreign)?;
+            let restored = File::open(&directory)
+                .map_err(HookError::foreign)
+                .and_then(|into| layer.restore(&into).map_err(HookError::foreign));
+            if let Err(error) = restored {
+                // What is damaged is gone from the store, and the unit can do its work again.
+                why = format!("its layer can't be put in place: {error}");
+                continue;
+            }
+            state.stack.push_restored(&directory).map_err(HookError::foreign)?;
+            ctx.add_device_nodes(details.replays.device_nodes.clone());
+            state.replays.follow(details.replays);
+            state.chain = key;
+            return Ok(None);
+        }
+        Ok(Some(why))
+    }
+
+    /// Keeps a unit's changes as a layer.
+    fn keep(&self, state: &mut State, build: &Build<'_>, unit: Unit<'_>, ran: &Ran<'_>) -> Result<(), HookError> {
+        let (Some(base), Search::Keeping) = (state.base.take(), state.search) else {
+            return Ok(());
+        };
+        if let Some(reason) = chain::unknown(&ran.found) {
+            state.end(format!("depends on {reason}"));
+            return Ok(());
+        }
+        let replays = Replays::of(ran);
+        let upper = match state.stack.seal(build.target).map_err(HookError::foreign)? {
+            Seal::Sealed(upper) => upper,
+            Seal::Unchanged => state.empty.clone(),
+            _ => {
+                state.end("its changes can't be told from those after it".to_owned());
+                return Ok(());
+            }
+        };
+        let found: Vec<_> = ran.found.clone().into_iter().collect();
+        let key = key_of(&base, &found);
+        let (phase, hook, element) = names(unit);
+        let description = LayerDescription {
+            phase,
+            hook,
+            element,
+            inputs: inputs_for_people(&ran.found),
+            journal: ran
+                .journal
+                .iter()
+                .filter_map(|entry| serde_json::to_value(entry).ok())
+                .collect(),
+            created: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |time| time.as_secs()),
+            details: serde_json::to_value(Details { found, replays }).map_err(HookError::foreign)?,
+            ..LayerDescription::default()
+        };
+        let written = File::open(&upper)
+            .map_err(HookError::foreign)
+            .and_then(|upper| self.store.write(&key, &upper, &description).map_err(HookError::foreign));
+        match written {
+            Ok(_) => self.index.remember(&base, &key),
+            // A full disk costs the next build its time, and this one nothing.
+            Err(error) => build
+                .observer
+                .output(&format!("a layer is not kept: {error}")),
+        }
+        state.chain = key;
+        Ok(())
+    }
+}
+
+impl State {
+    /// Keeps no more layers.
+    fn end(&mut self, reason: String) {
+        self.search = Search::Over;
+        if let Some(decision) = self.decisions.last_mut() {
+            decision.outcome = Outcome::Ran(format!("{reason}; nothing after it is kept"));
+        }
+    }
+}
+
+impl Layering for LayeredBuild<'_> {
+    fn is_interested(&self) -> bool {
+        self.state().search != Search::Over
+    }
+
+    fn begin(&self, build: &Build<'_>, unit: Unit<'_>) -> Result<Fate, HookError> {
+        if self.state().search == Search::Over {
+            return Ok(Fate::Run);
+        }
+        // The hook's element may look at something, which asks whether we are interested.
+        let ctx = build.context_of(unit);
+        let base = base_of(&self.state().chain, &self.program, unit, &ctx)?;
+        let mut state = self.state();
+        let mut why = "a unit before it was run".to_owned();
+        if state.search == Search::Looking {
+            drop(state);
+            let mut taken = self.state();
+            match self.take(&mut taken, &ctx, &base)? {
+                None => {
+                    taken.decisions.push(Decision {
+                        unit: chain::name_of(unit),
+                        outcome: Outcome::Reused,
+                    });
+                    return Ok(Fate::Reused);
+                }
+                Some(reason) => why = reason,
+            }
+            taken.search = Search::Keeping;
+            drop(taken);
+            self.settle(build)?;
+            state = self.state();
+        }
+        state.base = Some(base);
+        state.decisions.push(Decision {
+            unit: chain::name_of(unit),
+            outcome: Outcome::Ran(why),
+        });
+        Ok(Fate::Run)
+    }
+
+    fn finish(&self, build: &Build<'_>, unit: Unit<'_>, ran: &Ran<'_>) -> Result<(), HookError> {
+        self.keep(&mut self.state(), build, unit, ran)
+    }
+
+    fn settle(&self, build: &Build<'_>) -> Result<(), HookError> {
+        let mut state = self.state();
+        state
+            .stack
+            .show_restored(build.target)
+            .map_err(HookError::foreign)?;
+        state.replays.play(build)
+    }
+}
+
+/// Returns what is not any more as a unit found it, in words.
+fn first_change(ctx: &HookContext<'_>, found: &[(dib_core::Source, Option<String>)]) -> Option<String> {
+    found.iter().find_map(|(source, old)| {
+        let new = ctx.find_again(source);
+        match new {
+            Ok(new) if new == *old => None,
+            Ok(new) => Some(chain::change(source, old.as_deref(), new.as_deref())),
+            Err(error) => Some(format!("{} can't be read: {error}", chain::shown(source))),
+        }
+    })
+}
+
+fn names(unit: Unit<'_>) -> (String, String, String) {
+    match unit {
+        Unit::Hook(hook) => (
+            hook.phase.to_string(),
+            hook.name.to_string(),
+            hook.element.to_string(),
+        ),
+        Unit::Step(step) => (String::new(), step.to_owned(), String::new()),
+    }
+}
+
+fn inputs_for_people(found: &Found) -> Vec<LayerInput> {
+    found
+        .iter()
+        .map(|(source, value)| LayerInput {
+            name: chain::shown(source),
+            value: value.clone().unwrap_or_default(),
+        })
+        .collect()
+}

@@ -1,0 +1,150 @@
+//! What layers are found by.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use camino::Utf8Path;
+use dib_core::{Found, HookContext, HookError, Source, Unit};
+use sha2::{Digest as _, Sha256};
+
+use crate::LayerKey;
+
+/// The version of what layers are made of: another one finds none of the others'.
+const FORMAT: &str = "dib layers 1";
+
+/// A digest of everything up to a point.
+pub(super) type Digest = LayerKey;
+
+/// Returns the digest of a file's bytes.
+pub(super) fn digest_of_file(path: &Utf8Path) -> io::Result<Digest> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+    Ok(finished(hasher))
+}
+
+/// Returns a unit's base: the digest of all before it, of what it is, and of what its element says.
+pub(super) fn base_of(
+    chain: &Digest,
+    program: &Digest,
+    unit: Unit<'_>,
+    ctx: &HookContext<'_>,
+) -> Result<Digest, HookError> {
+    let mut hasher = Sha256::new();
+    add(&mut hasher, FORMAT.as_bytes());
+    add(&mut hasher, chain.as_bytes());
+    add(&mut hasher, program.as_bytes());
+    add(&mut hasher, ctx.arch().name().as_bytes());
+    add(&mut hasher, name_of(unit).as_bytes());
+    if let Unit::Hook(hook) = unit {
+        add(&mut hasher, hook.element.as_str().as_bytes());
+        if let Some(inputs) = hook.inputs {
+            for (name, value) in inputs(ctx)? {
+                add(&mut hasher, name.as_bytes());
+                add(&mut hasher, value.as_bytes());
+            }
+        }
+    }
+    Ok(finished(hasher))
+}
+
+/// Returns the key of a layer whose unit found this.
+pub(super) fn key_of(base: &Digest, found: &[(Source, Option<String>)]) -> Digest {
+    let mut hasher = Sha256::new();
+    add(&mut hasher, base.as_bytes());
+    add(
+        &mut hasher,
+        &serde_json::to_vec(found).expect("sources and texts are JSON"),
+    );
+    finished(hasher)
+}
+
+/// Adds a field, such that no two lists of fields are the same bytes.
+fn add(hasher: &mut Sha256, field: &[u8]) {
+    hasher.update((field.len() as u64).to_le_bytes());
+    hasher.update(field);
+}
+
+fn finished(hasher: Sha256) -> Digest {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(hasher.finalize().as_slice());
+    bytes.into()
+}
+
+/// Returns what a unit is called.
+pub(super) fn name_of(unit: Unit<'_>) -> String {
+    match unit {
+        Unit::Hook(hook) => format!("{}.d/{}", hook.phase, hook.name),
+        Unit::Step(step) => step.to_owned(),
+    }
+}
+
+/// Returns what can't be known again among what a unit found.
+pub(super) fn unknown(found: &Found) -> Option<&str> {
+    found.keys().find_map(|source| match source {
+        Source::Unknown(what) => Some(what.as_str()),
+        _ => None,
+    })
+}
+
+/// Returns where a unit has looked, in words.
+pub(super) fn shown(source: &Source) -> String {
+    match source {
+        Source::Variable(name) => format!("the variable {name}"),
+        Source::HostFile(path) => format!("the file {path}"),
+        Source::HostFiles(path) => format!("the files in {path}"),
+        Source::Plan(part) => format!("the plan's {part:?}").to_lowercase(),
+        Source::Named(name) | Source::Unknown(name) => name.clone(),
+    }
+}
+
+/// Says what has changed.
+pub(super) fn change(source: &Source, old: Option<&str>, new: Option<&str>) -> String {
+    let shown_value = |value: Option<&str>| match (source, value) {
+        (_, None) => "not there".to_owned(),
+        (Source::Variable(_), Some(value)) => format!("{value:?}"),
+        (_, Some(digest)) => digest.chars().take(12).collect(),
+    };
+    format!(
+        "{} is {} and was {}",
+        shown(source),
+        shown_value(new),
+        shown_value(old)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_do_not_run_together() {
+        let digest = |fields: &[&str]| {
+            let mut hasher = Sha256::new();
+            for field in fields {
+                add(&mut hasher, field.as_bytes());
+            }
+            finished(hasher)
+        };
+        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+    }
+
+    #[test]
+    fn changes_are_told_in_words() {
+        let variable = Source::Variable("DIB_RELEASE".to_owned());
+        assert_eq!(
+            change(&variable, Some("bookworm"), Some("trixie")),
+            "the variable DIB_RELEASE is \"trixie\" and was \"bookworm\""
+        );
+        assert_eq!(
+            change(&Source::HostFile("/etc/x".into()), None, Some("0123456789abcdef")),
+            "the file /etc/x is 0123456789ab and was not there"
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! A store of layers: what hooks changed in the tree, kept so that they need not run again.
+//!
+//! A *layer* is the upper directory of an overlay mount: files, directories, links, device nodes, and the whiteouts
+//! and opaque directories by which an overlay says what is gone. The store keeps each as one file, its *pack*, which
+//! is complete or absent, and which is verified byte for byte before what came of it is used.
+//!
+//! This crate must not know what a hook does, nor how overlays are mounted.
+//!
+//! In reading order:
+//! - [`key`]: what a layer is found by.
+//! - [`description`]: what its maker tells of it.
+//! - [`store`]: the directory of packs: written, found, listed.
+//! - [`layer`]: a layer in use: described, listed, restored.
+//! - [`prune`]: the store's life: least recently used first, never one in use.
+//! - [`layered_build`]: a build whose hooks are reused and kept; the rest knows of no hook.
+//! - [`error`]: what can go wrong.
+//!
+//! Behind them, `entry` is an upper directory in memory, `scan` reads one, `pack` is the format of the file,
+//! `overlay_attributes` the names that depend on who mounts, `workers` the threads, and `restore` makes the
+//! directory again.
+
+pub mod description;
+mod directories;
+mod entry;
+pub mod error;
+pub mod key;
+pub mod layer;
+pub mod layered_build;
+mod overlay_attributes;
+mod pack;
+pub mod prune;
+mod restore;
+mod scan;
+pub mod store;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+pub use description::{LayerDescription, LayerInput, LayerPackage, LayerSizes};
+pub use error::{Damage, OpenError, RestoreError, StoreError, WriteError};
+pub use key::{InvalidLayerKey, LayerKey};
+pub use layered_build::LayeredBuild;
+pub use layer::{Layer, LayerPath, RestoreReport};
+pub use prune::{LayerSummary, Pruned, Verified};
+pub use store::LayerStore;
