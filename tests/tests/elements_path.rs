@@ -112,21 +112,6 @@ fn a_fault_matters_where_the_element_is_used() {
 }
 
 #[test]
-fn scripts_are_refused_and_not_passed_over() {
-    let world = world_of(&[("my-app/install.d/50-x", "#!/bin/sh\n")]);
-    let mut command = world.program("dib");
-    command.env("ELEMENTS_PATH", world.path("home/elements"));
-    let ran = run(command.args(["build", "ubuntu", "my-app"]));
-    assert_eq!(ran.code, Some(78), "{}", ran.stderr);
-    assert!(
-        ran.stderr.contains("has install.d, and scripts are not run yet"),
-        "{}",
-        ran.stderr
-    );
-    assert!(world.names("out").is_empty());
-}
-
-#[test]
 fn a_path_that_is_no_directory_is_told() {
     let world = World::new();
     let mut command = world.program("dib");
