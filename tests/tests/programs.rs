@@ -1,6 +1,7 @@
 //! The programs as their users run them.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod attached_disks;
 mod break_points;
 mod broken_elements;
 mod builds;

@@ -18,6 +18,8 @@ use crate::world::devices;
 
 /// Where the hooks' files stand in the target while a phase runs that works there; upstream's place.
 pub(crate) const IN_TARGET: &str = "/tmp/in_target.d";
+/// The variable by which hooks know the device of the disk, where it has one.
+const DEVICE: &str = "IMAGE_BLOCK_DEVICE";
 /// What a hook of the phase `block-device` writes to say that it has made the disk's device.
 const OWN_DEVICE: &str = "IMAGE_BLOCK_DEVICE=";
 
@@ -160,7 +162,7 @@ impl Program for Script {
             let again = format!("chroot \"$TMP_MOUNT_PATH\" {}", command.join(" "));
             return ctx
                 .run_with_environment(command, ctx.environment())
-                .map_err(|error| replayed_by(error, &again));
+                .map_err(|error| explained(ctx, replayed_by(error, &again), &file));
         }
         let observer = ctx.observer();
         let mut made_device = false;
@@ -168,16 +170,38 @@ impl Program for Script {
             made_device |= line.starts_with(OWN_DEVICE);
             observer.output(line);
         })
-        .map_err(|error| replayed_by(error, &format!("\"$TMP_HOOKS_PATH\"/{inside}")))?;
+        .map_err(|error| {
+            let again = format!("\"$TMP_HOOKS_PATH\"/{inside}");
+            explained(ctx, replayed_by(error, &again), &file)
+        })?;
         devices::lend(ctx)?;
         if made_device && self.phase == Phase::BlockDevice {
             return Err(
                 HookError::other(format!("{file} has made a block device of its own"))
-                    .hinted("lay out the disk by a block-device-*.yaml or DIB_BLOCK_DEVICE_CONFIG instead"),
+                    .hinted(
+                        "lay out the disk by a block-device-*.yaml or DIB_BLOCK_DEVICE_CONFIG instead; with --loop, as root, the \
+                         build makes it and sets IMAGE_BLOCK_DEVICE",
+                    ),
             );
         }
         Ok(())
     }
+}
+
+/// Says what to do about a script that failed where it may be for want of the disk's device.
+fn explained(ctx: &HookContext<'_>, error: HookError, file: &Utf8Path) -> HookError {
+    let has_failed = matches!(error, HookError::Command(CommandError::Failed { .. }));
+    let wants_device = || {
+        let text = fs::read(file).unwrap_or_default();
+        String::from_utf8_lossy(&text).contains(DEVICE)
+    };
+    if has_failed && ctx.variable(DEVICE).is_none() && wants_device() {
+        return error.hinted(
+            "it looks for the disk at a block device (IMAGE_BLOCK_DEVICE): --loop attaches it to one, as root; the built-in \
+             elements, bootloader among them, need none",
+        );
+    }
+    error
 }
 
 /// Says how a script that failed is run again: in the shell of a break point, which has all of its many variables.
