@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_sys::command::{HostCommand, Stdin, run_on_host};
+use dib_sys::command::{CommandError, HostCommand, Stdin, run_on_host};
 
 use crate::error::{ElementError, EnvironmentError};
 use crate::hooks;
@@ -65,10 +65,26 @@ pub fn evaluate(
         working_directory: ".".into(),
         stdin: Stdin::Nothing,
     };
-    run_on_host(&command, &mut |_, _| {})?.require_success(&command)?;
-    let mut set = parse(&fs::read(result.path())?)?;
+    let ran = run_on_host(&command, &mut |_, _| {})?.require_success(&command);
+    let written = fs::read(result.path())?;
+    ran.map_err(|error| failure(error, &written))?;
+    let mut set = parse(&written)?;
     set.retain(|name, value| base.get(name) != Some(value));
     Ok(set)
+}
+
+/// Says of a driver that failed which file it was reading, by what it has written.
+pub(crate) fn failure(error: CommandError, written: &[u8]) -> EnvironmentError {
+    match error {
+        CommandError::Failed {
+            status, last_lines, ..
+        } => EnvironmentError::Failed {
+            file: String::from_utf8_lossy(written).into_owned(),
+            status,
+            last_lines,
+        },
+        error => EnvironmentError::Command(error),
+    }
 }
 
 /// Reads what the driver has written: the environment, or the name of the file that ended it. What is not UTF-8 can't be
@@ -183,8 +199,9 @@ mod tests {
 
         write("30-c", "echo $NOWHERE\n");
         let error = evaluate(&[element], &base).unwrap_err().to_string();
+        let start = format!("the environment file {directory}/30-c failed: bash exited with status ");
         assert!(
-            error.contains("30-c") && error.contains("NOWHERE: unbound variable"),
+            error.starts_with(&start) && error.contains("NOWHERE: unbound variable"),
             "{error}"
         );
     }

@@ -7,7 +7,7 @@ use dib_core::ElementName;
 use dib_core::element::InvalidElementName;
 use dib_core::nearest::nearest;
 use dib_core::package::InvalidCondition;
-use dib_sys::command::CommandError;
+use dib_sys::command::{CommandError, CommandStatus};
 use dib_yaml::{Node, Place};
 
 use crate::hook_names::HookNamesError;
@@ -123,9 +123,19 @@ pub enum FilesError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
-    /// bash can't be started, or one of the files fails.
+    /// bash can't be started.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// One of the files fails.
+    #[error("the environment file {file} failed: bash {status}{}", quoted(last_lines))]
+    Failed {
+        /// The file.
+        file: String,
+        /// How bash ended, which read it.
+        status: CommandStatus,
+        /// The last lines of the output.
+        last_lines: Vec<String>,
+    },
     /// One of the files ends the shell that reads it.
     #[error("{file} ends the shell that reads it, by exit or exec, and no hook could run after that")]
     Ended {
@@ -175,6 +185,10 @@ pub enum Fault {
     /// The name of an element is none.
     #[error(transparent)]
     ElementName(#[from] InvalidElementName),
+}
+
+fn quoted(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  | {line}")).collect()
 }
 
 /// Says which name was meant, or else which there are.

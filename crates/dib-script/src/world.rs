@@ -151,8 +151,10 @@ impl ScriptWorld {
         };
         let bytes = if phase.runs_in_target() {
             let files = in_directory(&format!("{IN_TARGET}/{}", environment_files::DIRECTORY));
-            ctx.run_with_environment(environment_files::command(RESULT_IN_TARGET, &files), environment)?;
+            let command = environment_files::command(RESULT_IN_TARGET, &files);
+            let ran = ctx.run_with_environment(command, environment);
             let result: TargetPath = RESULT_IN_TARGET.parse()?;
+            succeeded(ran, || ctx.target().read(&result).unwrap_or_default())?;
             let bytes = ctx.target().read(&result)?;
             ctx.target().remove_file(&result)?;
             bytes
@@ -161,7 +163,8 @@ impl ScriptWorld {
             let files = in_directory(directory.as_str());
             let observer = ctx.observer();
             let command = environment_files::command(result.as_str(), &files);
-            ctx.run_on_host_with(command, environment, &mut |line| observer.output(line))?;
+            let ran = ctx.run_on_host_with(command, environment, &mut |line| observer.output(line));
+            succeeded(ran, || fs::read(&result).unwrap_or_default())?;
             fs::read(&result).map_err(|source| HookError::Host {
                 action: "read",
                 path: result.to_string(),
@@ -211,6 +214,14 @@ impl Surroundings for ScriptWorld {
         }
         devices::keep(ctx)
     }
+}
+
+/// Makes sure that bash has read the files of `environment.d`, or says which of them failed.
+fn succeeded(ran: Result<(), HookError>, written: impl FnOnce() -> Vec<u8>) -> Result<(), HookError> {
+    ran.map_err(|error| match error {
+        HookError::Command(error) => HookError::foreign(environment_files::failure(error, &written())),
+        error => error,
+    })
 }
 
 /// Returns the packages that the user asked for, unless an element of the program installs them.
