@@ -63,7 +63,13 @@ pub(crate) struct Compat {
 
 /// Runs the command.
 pub(crate) fn compat(options: &Compat) -> Result<(), TaskError> {
-    needs::meet(&[needs::BUILD, needs::UPSTREAM, needs::MIRROR, needs::ORDINARY_USER])?;
+    needs::meet(&[
+        needs::BUILD,
+        needs::UPSTREAM,
+        needs::MIRROR,
+        needs::REPOSITORIES,
+        needs::ORDINARY_USER,
+    ])?;
     let workspace = Workspace::load()?;
     let dib = match &options.program {
         Some(program) => program.clone(),

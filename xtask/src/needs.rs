@@ -147,6 +147,12 @@ pub(crate) const CALLERS: &[Need] = &[
     },
 ];
 
+/// What elements call that take sources from repositories.
+pub(crate) const REPOSITORIES: &[Need] = &[Need {
+    program: "git",
+    package: "git",
+}];
+
 /// What booting an image calls: QEMU, and firmware for UEFI.
 pub(crate) const BOOT: &[Need] = &[
     Need {

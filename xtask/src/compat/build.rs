@@ -1,7 +1,7 @@
 //! One build of a set, by either program, and what it left.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -129,6 +129,12 @@ impl Order<'_> {
                 chown(&path, Some(user.uid), Some(user.gid)).map_err(TaskError::file("give away", &path))?;
             }
         }
+        let packages = home.join("cache/pypi");
+        if !packages.exists() {
+            fs::create_dir(&packages).map_err(TaskError::file("create", &packages))?;
+            let mirror = packages.join("mirror");
+            symlink(self.place.python_packages(), &mirror).map_err(TaskError::file("create", &mirror))?;
+        }
         let key = home.join(".ssh/authorized_keys");
         fs::write(&key, "ssh-ed25519 AAAA compat\n").map_err(TaskError::file("write", &key))
     }
@@ -151,6 +157,9 @@ impl Order<'_> {
         command.args(["-t", "tar", "-o", directory.join("image").as_str()]);
         if set.ground == Ground::Prepared {
             command.args(["-n", "compat-root"]);
+        }
+        if self.builder == Builder::Dib {
+            command.args(set.options_of_dib);
         }
         command.args(set.options).arg("compat-probe").args(set.elements);
         command

@@ -11,6 +11,7 @@ use xshell::{Shell, cmd};
 use crate::compat::build::Builder;
 use crate::host_archive::{self, HostArchive};
 use crate::made_directory;
+use crate::scratch_build;
 use crate::task_error::TaskError;
 use crate::upstream::Upstream;
 use crate::workspace::Workspace;
@@ -21,6 +22,9 @@ const SUITE: &str = "stable";
 /// The packages of the prepared tree besides apt and what is essential: what elements take for granted.
 const PACKAGES: &str =
     "ca-certificates,ifupdown,init,iproute2,kmod,lsb-release,python3,sudo,systemd-sysv,udev";
+
+/// The Python packages that elements install by pip, with what builds them.
+const PYTHON_PACKAGES: &str = "glean pbr setuptools wheel";
 
 /// What no element looks at.
 const LEFT_OUT: [&str; 3] = [
@@ -53,6 +57,7 @@ pub(super) struct Place {
     upstream: Utf8PathBuf,
     elements: Utf8PathBuf,
     tree: Utf8PathBuf,
+    python_packages: Utf8PathBuf,
     archive: [(&'static str, String); 3],
 }
 
@@ -74,6 +79,7 @@ impl Place {
             upstream: upstream.programs().to_owned(),
             elements: upstream.elements()?,
             tree: prepared_tree(workspace, &archive)?,
+            python_packages: python_packages(workspace, upstream)?,
             archive: archive.variables()?,
         };
         let shell = Shell::new()?;
@@ -89,6 +95,11 @@ impl Place {
     /// The directory of all.
     pub(super) fn path(&self) -> &Utf8Path {
         Utf8Path::from_path(self.directory.path()).expect("a plain name in a UTF-8 directory is UTF-8")
+    }
+
+    /// An index of Python packages in the layout that upstream's element `pypi` mounts.
+    pub(super) fn python_packages(&self) -> &Utf8Path {
+        &self.python_packages
     }
 
     /// Upstream's elements.
@@ -153,6 +164,20 @@ impl Place {
     /// Writes the files that variables of sets name.
     fn write_data(&self, shell: &Shell) -> Result<(), TaskError> {
         let path = |name: &str| self.path().join(name);
+        let repository = path("data/repository");
+        shell.create_dir(&repository)?;
+        shell.write_file(repository.join("README"), "Cloned into targets.\n")?;
+        shell.change_dir(&repository);
+        cmd!(shell, "git init --quiet --initial-branch=master")
+            .quiet()
+            .run()?;
+        cmd!(shell, "git add README").quiet().run()?;
+        cmd!(
+            shell,
+            "git -c user.name=compat -c user.email=compat@example.org commit --quiet --message=Begin"
+        )
+        .quiet()
+        .run()?;
         shell.write_file(path("data/apt.conf"), "APT::Install-Recommends \"false\";\n")?;
         shell.write_file(
             path("data/sources.list"),
@@ -196,4 +221,38 @@ fn prepared_tree(workspace: &Workspace, archive: &HostArchive) -> Result<Utf8Pat
         Ok(())
     })?;
     Ok(directory.join("tree.tar"))
+}
+
+/// Makes an index of the Python packages that elements install, unless there is one: a target has no way to the real one.
+fn python_packages(workspace: &Workspace, upstream: &Upstream) -> Result<Utf8PathBuf, TaskError> {
+    let directory = workspace.target.join("compat-python-packages");
+    made_directory::make_unless_current(
+        &directory,
+        "index of Python packages",
+        PYTHON_PACKAGES,
+        |_, made| {
+            let shell = Shell::new()?;
+            let pip = upstream.programs().join("pip");
+            let packages = PYTHON_PACKAGES.split_whitespace();
+            shell.change_dir(made);
+            cmd!(shell, "{pip} wheel --quiet --wheel-dir . {packages...}")
+                .quiet()
+                .run()?;
+            for wheel in scratch_build::names_in(made)? {
+                let Some((name, _)) = wheel.split_once('-') else {
+                    continue;
+                };
+                // The name of a package in an index; of a wheel it is with underlines.
+                let package = name.to_ascii_lowercase().replace('_', "-");
+                shell.create_dir(&package)?;
+                let target = format!("{package}/{wheel}");
+                cmd!(shell, "mv {wheel} {target}").quiet().run()?;
+                let link =
+                    format!("<!DOCTYPE html><html><body><a href=\"{wheel}\">{wheel}</a></body></html>\n");
+                shell.write_file(format!("{package}/index.html"), link)?;
+            }
+            Ok(())
+        },
+    )?;
+    Ok(directory)
 }
