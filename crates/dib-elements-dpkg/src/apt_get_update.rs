@@ -1,4 +1,4 @@
-//! `03-baseline-tools`, `99-apt-get-update` and `00-up-to-date`: apt's lists are current, and so are the packages.
+//! `03-apt-baseline-tools`, `99-apt-get-update` and `00-apt-up-to-date`: apt's lists are current, and so are the packages.
 //!
 //! A system that this very build has made of an archive is both already, as a mark in it says until its sources change.
 
@@ -7,15 +7,22 @@ use dib_deb::current_lists;
 
 use crate::apt_get::{apt_get, change_packages, is_needless};
 
+const BY_BASE: &str = "base is a directory, whose scripts do it";
+
 const OF_THIS_BUILD: &str = "lists and packages are of this very build";
 
 /// Fetches apt's lists where packages are to be installed in the phase `pre-install`, before they are.
 ///
-/// Upstream does so in its element `base`, in a hook of this name; it is here since `base` knows no package manager.
+/// Upstream does so in its element `base`; it is here since `base` knows no package manager. The name is another, so that
+/// upstream's `base` can be part of the build, which does it then.
 ///
 /// # Errors
 /// When `apt-get update` fails.
 pub fn baseline_tools(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    if has_base_of_scripts(ctx) {
+        ctx.nothing(BY_BASE);
+        return Ok(());
+    }
     if ctx
         .packages_of(Phase::PreInstall, PackageAction::Install)
         .next()
@@ -59,6 +66,8 @@ fn update(ctx: &HookContext<'_>) -> Result<(), HookError> {
 pub fn up_to_date(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let reason = if !ctx.has_element("base") {
         "the build is without base"
+    } else if has_base_of_scripts(ctx) {
+        BY_BASE
     } else if ctx
         .variable("DIB_AVOID_PACKAGES_UPDATE")
         .is_some_and(|value| value != "0")
@@ -73,4 +82,10 @@ pub fn up_to_date(ctx: &HookContext<'_>) -> Result<(), HookError> {
     };
     ctx.nothing(reason);
     Ok(())
+}
+
+/// Returns whether `base` is a directory, such as upstream's.
+fn has_base_of_scripts(ctx: &HookContext<'_>) -> bool {
+    ctx.elements()
+        .any(|element| element.name().as_str() == "base" && element.directory().is_some())
 }

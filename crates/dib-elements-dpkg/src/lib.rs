@@ -121,7 +121,7 @@ pub fn element() -> Element {
         )
         .hook(
             Phase::PreInstall,
-            "03-baseline-tools",
+            "03-apt-baseline-tools",
             apt_get_update::baseline_tools,
         )
         .hook(
@@ -129,7 +129,7 @@ pub fn element() -> Element {
             "99-apt-get-update",
             apt_get_update::apt_get_update,
         )
-        .hook(Phase::Install, "00-up-to-date", apt_get_update::up_to_date)
+        .hook(Phase::Install, "00-apt-up-to-date", apt_get_update::up_to_date)
         .hook(
             Phase::Finalise,
             "99-clean-up-cache",

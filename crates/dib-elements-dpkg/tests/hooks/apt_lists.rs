@@ -32,7 +32,7 @@ fn apt_does_not_recommend() {
 #[test]
 fn lists_are_fetched_before_packages_are_installed() {
     let fixture = with_base();
-    insta::assert_snapshot!(fixture.record(Phase::PreInstall, "03-baseline-tools"), @"
+    insta::assert_snapshot!(fixture.record(Phase::PreInstall, "03-apt-baseline-tools"), @"
     journal
       run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef update (exited with status 0)
     ");
@@ -40,7 +40,7 @@ fn lists_are_fetched_before_packages_are_installed() {
     journal
       run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef update (exited with status 0)
     ");
-    insta::assert_snapshot!(debian().record(Phase::PreInstall, "03-baseline-tools"), @"
+    insta::assert_snapshot!(debian().record(Phase::PreInstall, "03-apt-baseline-tools"), @"
     journal
       nothing to do: no packages to install in this phase
     ");
@@ -56,7 +56,7 @@ fn lists_are_fetched_before_packages_are_installed() {
 
 #[test]
 fn packages_are_upgraded_where_base_wants_it() {
-    let record = |fixture: Fixture| fixture.record(Phase::Install, "00-up-to-date").to_string();
+    let record = |fixture: Fixture| fixture.record(Phase::Install, "00-apt-up-to-date").to_string();
     insta::assert_snapshot!(record(with_base()), @"
     journal
       run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef dist-upgrade (exited with status 0)
@@ -74,7 +74,7 @@ fn packages_are_upgraded_where_base_wants_it() {
 #[test]
 fn what_this_build_has_made_of_an_archive_is_current() {
     let fixture = with_base().file("/var/lib/apt/lists/dib-current", OF_NO_SOURCES);
-    insta::assert_snapshot!(fixture.record(Phase::PreInstall, "03-baseline-tools"), @"
+    insta::assert_snapshot!(fixture.record(Phase::PreInstall, "03-apt-baseline-tools"), @"
     journal
       nothing to do: lists and packages are of this very build
     ");
@@ -82,7 +82,7 @@ fn what_this_build_has_made_of_an_archive_is_current() {
     journal
       nothing to do: lists and packages are of this very build
     ");
-    insta::assert_snapshot!(fixture.record(Phase::Install, "00-up-to-date"), @"
+    insta::assert_snapshot!(fixture.record(Phase::Install, "00-apt-up-to-date"), @"
     journal
       nothing to do: lists and packages are of this very build
     ");
@@ -100,7 +100,7 @@ fn another_source_makes_it_old() {
     journal
       run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef update (exited with status 0)
     ");
-    insta::assert_snapshot!(fixture.record(Phase::Install, "00-up-to-date"), @"
+    insta::assert_snapshot!(fixture.record(Phase::Install, "00-apt-up-to-date"), @"
     journal
       run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef dist-upgrade (exited with status 0)
     ");
@@ -122,4 +122,22 @@ fn downloaded_packages_are_cleaned_up_unless_they_shall_stay() {
     journal
       nothing to do: DIB_DISABLE_APT_CLEANUP is 1
     ");
+}
+
+#[test]
+fn scripts_of_base_have_their_way() {
+    let fixture = Fixture::new(|registry| {
+        registry.add(Element::new("base").of_directory("/elements/base".into()))?;
+        register(registry)
+    });
+    for (phase, hook) in [
+        (Phase::PreInstall, "03-apt-baseline-tools"),
+        (Phase::Install, "00-apt-up-to-date"),
+    ] {
+        let recording = fixture.record(phase, hook).to_string();
+        assert_eq!(
+            recording,
+            "journal\n  nothing to do: base is a directory, whose scripts do it\n"
+        );
+    }
 }
