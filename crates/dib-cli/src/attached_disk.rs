@@ -4,6 +4,7 @@
 //! until the end of the build, and what hooks change of them is what the images hold. Nothing has to be undone: mounts
 //! and device go with the sandbox.
 
+use std::fmt::Write as _;
 use std::fs::File;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -218,11 +219,10 @@ impl<'d> AttachedDisk<'d> {
             .partitions
             .iter()
             .map(|(name, device)| (name.as_str(), device.as_path()));
-        let devices = disk
-            .into_iter()
-            .chain(partitions)
-            .map(|(name, device)| format!(" [{name}]={device} "))
-            .collect();
+        let mut devices = String::new();
+        for (name, device) in disk.into_iter().chain(partitions) {
+            write!(devices, " [{name}]={device} ").expect("a String takes all text");
+        }
         [
             ("IMAGE_BLOCK_DEVICE", self.device.path().to_string()),
             ("IMAGE_BLOCK_DEVICES", devices),

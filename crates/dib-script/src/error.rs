@@ -188,7 +188,9 @@ pub enum Fault {
 }
 
 fn quoted(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n  | {line}")).collect()
+    lines
+        .iter()
+        .fold(String::new(), |text, line| text + "\n  | " + line)
 }
 
 /// Says which name was meant, or else which there are.

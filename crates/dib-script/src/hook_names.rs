@@ -4,6 +4,7 @@
 
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 
 /// The variable that says which names count.
 pub const RUN_PARTS_REGEX: &str = "RUN_PARTS_REGEX";
@@ -56,13 +57,15 @@ impl HookNames {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(HookNamesError::Grep)?;
-        let mut stdin = grep.stdin.take().expect("it was asked for");
         // Few names fit into the pipe; of many, grep can't have printed more than it has read.
         let text = names.iter().fold(String::new(), |text, name| text + name + "\n");
-        let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+        let writer = grep
+            .stdin
+            .take()
+            .map(|mut stdin| std::thread::spawn(move || stdin.write_all(text.as_bytes())));
         let output = grep.wait_with_output().map_err(HookNamesError::Grep)?;
         // It has read all or is gone: what can't be written then is no loss.
-        let _ = writer.join();
+        let _ = writer.map(JoinHandle::join);
         if !matches!(output.status.code(), Some(0 | 1)) {
             return Err(HookNamesError::Pattern {
                 pattern: pattern.clone(),

@@ -137,8 +137,8 @@ impl LoopDevice {
     /// When the kernel refuses, or `/dev` has no node for it.
     pub fn add_partition(&self, number: u32, start: u64, length: u64) -> Result<Utf8PathBuf, LoopError> {
         let path = Utf8PathBuf::from(format!("{}p{number}", self.path));
-        let name = path.file_name().expect("it has just got one");
-        if !Utf8Path::new("/sys/class/block").join(name).exists() {
+        let known = Utf8PathBuf::from(path.as_str().replacen("/dev", "/sys/class/block", 1));
+        if !known.exists() {
             system_calls::add_partition(self.device.as_fd(), number, start, length).map_err(|errno| {
                 LoopError::Partition {
                     path: self.path.clone(),
