@@ -54,9 +54,17 @@ const VARIABLES: &[(&str, &str)] = &[
     ),
     (
         "break",
-        "stop for a shell at these points: before-PHASE, after-PHASE, after-error",
+        "stop for a shell at these points: before-PHASE, after-PHASE, after-error; in the target where the phase's hooks run there",
     ),
     ("break_cmd", "what to run there instead of bash"),
+    (
+        "break_outside_target",
+        "if not empty, the shell of after-error stays outside the target",
+    ),
+    (
+        "RUN_PARTS_REGEX",
+        "which files are hooks by their names, as grep -E has it; ^[0-9A-Za-z_-]+$ otherwise",
+    ),
     ("TMP_DIR", "the directory to build in; TMPDIR and /tmp otherwise"),
     (
         "http_proxy",
