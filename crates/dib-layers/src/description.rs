@@ -21,9 +21,6 @@ pub struct LayerDescription {
     pub journal: Vec<serde_json::Value>,
     /// What else its maker needs to go on from it, such as device nodes that could not be made in the tree.
     pub details: serde_json::Value,
-    /// What else its maker wants to know when it finds the layer.
-    #[serde(default)]
-    pub details: serde_json::Value,
     /// When it was made, in seconds since 1970.
     pub created: u64,
     /// What it holds; [`LayerStore::write`](crate::LayerStore::write) counts it.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// let key = LayerKey::from([0xab; 32]);
 /// assert_eq!(key.to_string().parse(), Ok(key));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LayerKey([u8; 32]);
 
