@@ -9,16 +9,18 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use dib_core::inputs::digest;
-use dib_core::{Freshness, HookContext, HookError, PackageAction, Phase};
+use dib_core::{Element, Freshness, HookContext, HookError, PackageAction, Phase};
 use dib_deb::{
-    Ahead, Archive, Expiry, Place, Recommends, Stage, Transaction, bootstrap_set, check_names,
-    fetch_release, mark_automatic, noninteractive_environment, resolve,
+    Ahead, Archive, Expiry, Place, Recommends, Stage, Transaction, bootstrap_set, check_names, fetch_release,
+    mark_automatic, noninteractive_environment, resolve,
 };
 
 use crate::image_keyrings::write_keyrings;
 use crate::shown_progress::ShownProgress;
 use crate::sources::{self, SourceList, Wanted};
 use crate::{locale, reproducible};
+
+const RESOLVER: &str = "/etc/resolv.conf";
 
 /// Lets apt in the target accept what the build accepts; gone before the image is written.
 const VALID_UNTIL_IGNORED: &str = "/etc/apt/apt.conf.d/90dib-valid-until";
@@ -82,7 +84,31 @@ pub fn debootstrap(ctx: &HookContext<'_>) -> Result<(), HookError> {
         ahead.stop();
         unpacked
     })?;
-    Ok(dib_deb::current_lists::mark(ctx.target())?)
+    dib_deb::current_lists::mark(ctx.target())?;
+    if !is_configured_later(ctx) {
+        base_install(ctx)?;
+        leave_as_upstream_does(ctx)?;
+    }
+    Ok(())
+}
+
+/// Leaves the target to a script as upstream's tools do: with the host's resolver file, and without the kernel's file systems, which
+/// the script mounts itself. Its programs need a `/dev` all the same.
+fn leave_as_upstream_does(ctx: &HookContext<'_>) -> Result<(), HookError> {
+    if !ctx.exists(RESOLVER)? {
+        ctx.write(RESOLVER, ctx.read_host(RESOLVER.into())?, 0o644)?;
+    }
+    ["/sys", "/proc"]
+        .into_iter()
+        .try_for_each(|path| ctx.unmount(path))
+}
+
+/// Returns whether the build has one of our hooks with `baseinstall` in their names; an operating system that is a directory has
+/// a script of that name, which takes the packages for configured.
+fn is_configured_later(ctx: &HookContext<'_>) -> bool {
+    ctx.elements()
+        .flat_map(Element::hooks)
+        .any(|hook| hook.body.is_native() && hook.name.as_str().ends_with("-baseinstall"))
 }
 
 /// Says what `08-debootstrap` depends on beyond the build: what its archives hold now, which their signed releases tell.
@@ -96,10 +122,19 @@ pub fn debootstrap_inputs(ctx: &HookContext<'_>) -> Result<Vec<(String, String)>
         Freshness::Checked => Expiry::CheckedAt(jiff::Timestamp::now()),
         Freshness::Unchecked => Expiry::Ignored,
     };
-    let mut inputs = vec![("the archives".to_owned(), digest(format!("{wanted:?}").as_bytes()))];
+    let mut inputs = vec![(
+        "the archives".to_owned(),
+        digest(format!("{wanted:?}").as_bytes()),
+    )];
     for suite in sources::suites(&lists, ctx.arch().name(), expiry)? {
-        let release = fetch_release(ctx.cache(), &suite.base_uri, &suite.suite, &suite.keyring, suite.expiry)
-            .map_err(HookError::foreign)?;
+        let release = fetch_release(
+            ctx.cache(),
+            &suite.base_uri,
+            &suite.suite,
+            &suite.keyring,
+            suite.expiry,
+        )
+        .map_err(HookError::foreign)?;
         let bytes: Vec<_> = release.files.iter().map(|(_, bytes)| bytes.as_ref()).collect();
         inputs.push((release.url_of("InRelease"), digest(&bytes.concat())));
     }
