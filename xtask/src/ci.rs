@@ -8,8 +8,10 @@ use crate::boot_mutants;
 use crate::build_image;
 use crate::callers;
 use crate::compare_packages;
+use crate::compat::{self, Compat};
 use crate::kill_test;
 use crate::local_mirror::LocalMirror;
+use crate::loop_test;
 use crate::needs;
 use crate::ordinary_user;
 use crate::reproduce;
@@ -138,7 +140,13 @@ fn check_builds(
     steps.run("build of diskimage-builder's packages", || {
         compare_packages::compare(workspace, &on_host_archive(None)?)
     })?;
+    steps.run("a disk at a loop device", || {
+        loop_test::build_and_boot(workspace, dib)
+    })?;
     let user = ordinary_user::find_or_make(&options.user)?;
+    steps.run("builds of diskimage-builder's elements", || {
+        compat::compare_all(workspace, dib, &Compat::of_all(&options.user))
+    })?;
     steps.run("build of debian-minimal, by a user", || {
         builds::build_debian_and_check_as_user(&on_host_archive(Some(&user))?)
     })?;

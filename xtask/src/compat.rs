@@ -61,15 +61,21 @@ pub(crate) struct Compat {
     user: String,
 }
 
+impl Compat {
+    /// Compares all sets and writes the page.
+    pub(crate) fn of_all(user: &str) -> Self {
+        Self {
+            only: String::new(),
+            against_itself: false,
+            program: None,
+            keep: None,
+            user: user.to_owned(),
+        }
+    }
+}
+
 /// Runs the command.
 pub(crate) fn compat(options: &Compat) -> Result<(), TaskError> {
-    needs::meet(&[
-        needs::BUILD,
-        needs::UPSTREAM,
-        needs::MIRROR,
-        needs::REPOSITORIES,
-        needs::ORDINARY_USER,
-    ])?;
     let workspace = Workspace::load()?;
     let dib = match &options.program {
         Some(program) => program.clone(),
@@ -79,12 +85,19 @@ pub(crate) fn compat(options: &Compat) -> Result<(), TaskError> {
 }
 
 /// Compares all sets, writes the page, and fails when a difference has no reason.
-fn compare_all(workspace: &Workspace, dib: &Utf8Path, options: &Compat) -> Result<(), TaskError> {
+pub(crate) fn compare_all(workspace: &Workspace, dib: &Utf8Path, options: &Compat) -> Result<(), TaskError> {
     if !needs::is_root() {
         return Err(TaskError::Check(
             "diskimage-builder works for root alone: run this as root".to_owned(),
         ));
     }
+    needs::meet(&[
+        needs::BUILD,
+        needs::UPSTREAM,
+        needs::MIRROR,
+        needs::REPOSITORIES,
+        needs::ORDINARY_USER,
+    ])?;
     let read = |name: &str| {
         let path = workspace.root.join(name);
         fs::read_to_string(&path).map_err(TaskError::file("read", &path))
@@ -238,6 +251,7 @@ fn judge(
 /// Removes what a set has left, or keeps it where that was asked for and there is something to look at.
 fn end(place: &Place, set: &ElementSet, same: bool, options: &Compat) -> Result<(), TaskError> {
     let directory = place.path().join(set.name);
+    unmount_below(&directory)?;
     if let Some(keep) = options.keep.as_ref().filter(|_| !same) {
         let kept = keep.join(set.name);
         let shell = xshell::Shell::new()?;
@@ -247,6 +261,21 @@ fn end(place: &Place, set: &ElementSet, same: bool, options: &Compat) -> Result<
         return Ok(());
     }
     fs::remove_dir_all(&directory).map_err(TaskError::file("remove", &directory))
+}
+
+/// Unmounts what a failed build may have left, the host's own /dev among it, before anything there is removed.
+fn unmount_below(directory: &Utf8Path) -> Result<(), TaskError> {
+    let shell = xshell::Shell::new()?;
+    let mounts = shell.read_file("/proc/self/mounts")?;
+    let below = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .filter(|at| Utf8Path::new(at).starts_with(directory));
+    let below: Vec<&str> = below.collect();
+    for at in below.iter().rev() {
+        xshell::cmd!(shell, "umount --lazy {at}").quiet().run()?;
+    }
+    Ok(())
 }
 
 /// Upstream's elements: the directories that hold more than Python's own.

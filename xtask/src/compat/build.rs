@@ -169,7 +169,7 @@ impl Order<'_> {
             .env("TMP_DIR", directory.join("tmp"))
             .env("COMPAT_PROBE", directory.join("probe"));
         for (name, value) in set.variables {
-            command.env(name, value.replace("@PLACE@", self.place.path().as_str()));
+            command.env(name, self.place.fill_in(value));
         }
         command
     }

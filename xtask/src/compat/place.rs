@@ -10,6 +10,7 @@ use xshell::{Shell, cmd};
 
 use crate::compat::build::Builder;
 use crate::host_archive::{self, HostArchive};
+use crate::local_mirror::LocalMirror;
 use crate::made_directory;
 use crate::scratch_build;
 use crate::task_error::TaskError;
@@ -58,6 +59,7 @@ pub(super) struct Place {
     elements: Utf8PathBuf,
     tree: Utf8PathBuf,
     python_packages: Utf8PathBuf,
+    ubuntu: LocalMirror,
     archive: [(&'static str, String); 3],
 }
 
@@ -80,6 +82,7 @@ impl Place {
             elements: upstream.elements()?,
             tree: prepared_tree(workspace, &archive)?,
             python_packages: python_packages(workspace, upstream)?,
+            ubuntu: LocalMirror::of_ubuntu_packages(workspace)?,
             archive: archive.variables()?,
         };
         let shell = Shell::new()?;
@@ -100,6 +103,16 @@ impl Place {
     /// An index of Python packages in the layout that upstream's element `pypi` mounts.
     pub(super) fn python_packages(&self) -> &Utf8Path {
         &self.python_packages
+    }
+
+    /// What stands for `@PLACE@` and `@UBUNTU@` in a set's variable: the directory of all, and an archive in Ubuntu's layout.
+    pub(super) fn fill_in(&self, value: &str) -> String {
+        let served = self.ubuntu.variables();
+        let mirror = served.iter().find(|(name, _)| *name == "DIB_DISTRIBUTION_MIRROR");
+        let url = mirror.map_or("", |(_, url)| url.as_str());
+        value
+            .replace("@PLACE@", self.path().as_str())
+            .replace("@UBUNTU@", url)
     }
 
     /// Upstream's elements.

@@ -13,7 +13,8 @@ pub(super) struct ElementSet {
     pub(super) options: &'static [&'static str],
     /// What dib's command line has besides.
     pub(super) options_of_dib: &'static [&'static str],
-    /// Variables, in whose values `@PLACE@` is the directory of the comparison.
+    /// Variables, in whose values `@PLACE@` is the directory of the comparison, `@UBUNTU@` the URL of an
+    /// archive in Ubuntu's layout.
     pub(super) variables: &'static [(&'static str, &'static str)],
     /// Whether dib builds as an ordinary user; upstream can only as root.
     pub(super) by_a_user: bool,
@@ -60,7 +61,7 @@ pub(super) const SETS: &[ElementSet] = &[
             ("DIB_APT_CONF", "@PLACE@/data/apt.conf"),
             ("DIB_APT_SOURCES", "@PLACE@/data/sources.list"),
         ],
-        by_a_user: false,
+        by_a_user: true,
         ground: Ground::Prepared,
     },
     ElementSet {
@@ -85,7 +86,7 @@ pub(super) const SETS: &[ElementSet] = &[
         options: &[],
         options_of_dib: &[],
         variables: &[],
-        by_a_user: false,
+        by_a_user: true,
         ground: Ground::Prepared,
     },
     ElementSet {
@@ -115,7 +116,7 @@ pub(super) const SETS: &[ElementSet] = &[
         options: &[],
         options_of_dib: &[],
         variables: &[("DIB_PYTHON_VERSION", "3")],
-        by_a_user: false,
+        by_a_user: true,
         ground: Ground::Prepared,
     },
     ElementSet {
@@ -151,7 +152,7 @@ pub(super) const SETS: &[ElementSet] = &[
             ("DIB_DEV_USER_PWDLESS_SUDO", "yes"),
             ("DIB_DEV_USER_SHELL", "/bin/bash"),
         ],
-        by_a_user: false,
+        by_a_user: true,
         ground: Ground::Prepared,
     },
     ElementSet {
@@ -191,7 +192,7 @@ pub(super) const SETS: &[ElementSet] = &[
         options: &[],
         options_of_dib: &[],
         variables: &[],
-        by_a_user: false,
+        by_a_user: true,
         ground: Ground::Prepared,
     },
     ElementSet {
@@ -217,7 +218,7 @@ pub(super) const SETS: &[ElementSet] = &[
         options: &["-p", "initramfs-tools"],
         options_of_dib: &[],
         variables: &[],
-        by_a_user: false,
+        by_a_user: true,
         ground: Ground::Prepared,
     },
     ElementSet {
@@ -231,7 +232,7 @@ pub(super) const SETS: &[ElementSet] = &[
             ("DIB_REPOLOCATION_glean", "@PLACE@/data/repository"),
             ("DIB_CLOUD_INIT_DATASOURCES", "ConfigDrive"),
         ],
-        by_a_user: false,
+        by_a_user: true,
         ground: Ground::Prepared,
     },
     ElementSet {
@@ -282,6 +283,26 @@ pub(super) const SETS: &[ElementSet] = &[
         options: &[],
         options_of_dib: &[],
         variables: &[],
+        by_a_user: true,
+        ground: Ground::Own,
+    },
+    ElementSet {
+        name: "ubuntu-minimal",
+        elements: &["ubuntu-minimal"],
+        options: &[],
+        options_of_dib: &[],
+        variables: &[
+            ("DIB_APT_SOURCES_CONF", ""),
+            ("DIB_DEBIAN_COMPONENTS", "main,universe"),
+            ("DIB_DISTRIBUTION_MIRROR", "@UBUNTU@"),
+            // Upstream has no way to name a key that apt of today knows.
+            (
+                "DIB_MMDEBSTRAP_EXTRA_ARGS",
+                "--skip=check/signed-by --aptopt='Acquire::AllowInsecureRepositories 1' \
+                 --aptopt='APT::Get::AllowUnauthenticated 1'",
+            ),
+            ("DIB_RELEASE", "noble"),
+        ],
         by_a_user: true,
         ground: Ground::Own,
     },
