@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::compat::sets::SETS;
 use crate::upstream;
 
 /// What is known of a set in the end.
@@ -28,8 +29,9 @@ pub(super) fn page(
          Written by `cargo xtask compat`, which builds sets of upstream's own element directories, unmodified, with upstream's\n\
          `disk-image-create` and with ours, on the same machine and from the same archive, and compares the hooks that ran and\n\
          their order, what a probe in every phase saw (environment, functions, directory, user, hooks' directory), and the\n\
-         resulting tree: paths, kinds, owners, modes, links, contents, attributes. Each difference that may be stands with its\n\
-         reason in `xtask/compat/allowed`.\n\n",
+         resulting tree: paths, kinds, owners, modes, links, contents, attributes, but not\n\
+         times. Each difference that may be stands with its\n\
+         reason in `xtask/compat/allowed`, and each element that is not built in `xtask/compat/not-built`.\n\n",
         upstream::VERSION
     );
     let same = |element: &String| {
@@ -60,11 +62,24 @@ pub(super) fn page(
         };
         writeln!(page, "| {element} | {runs} | {tree} | {why} |").expect("a string takes all");
     }
-    page.push_str("\n## Differences that may be\n\n| set | why |\n|---|---|\n");
-    for outcome in outcomes {
-        for reason in &outcome.reasons {
-            writeln!(page, "| {} | {reason} |", outcome.set).expect("a string takes all");
-        }
+    page.push_str("\n## Sets\n\n| set | elements that are named | dib runs as |\n|---|---|---|\n");
+    for set in SETS {
+        let who = if set.by_a_user { "an ordinary user" } else { "root" };
+        let options = set.options_of_dib.iter().map(|option| format!(", `{option}`"));
+        let (elements, options) = (set.elements.join(", "), options.collect::<String>());
+        writeln!(page, "| {} | {elements} | {who}{options} |", set.name).expect("a string takes all");
+    }
+    page.push_str("\n## Differences that may be\n\n| why | sets |\n|---|---|\n");
+    let reasons: BTreeSet<&String> = outcomes.iter().flat_map(|outcome| &outcome.reasons).collect();
+    for reason in reasons {
+        let sets = outcomes.iter().filter(|outcome| outcome.reasons.contains(reason));
+        let sets: Vec<&str> = sets.map(|outcome| outcome.set).collect();
+        let sets = if sets.len() == outcomes.len() {
+            "all".to_owned()
+        } else {
+            sets.join(", ")
+        };
+        writeln!(page, "| {reason} | {sets} |").expect("a string takes all");
     }
     page
 }
@@ -87,6 +102,6 @@ mod tests {
         assert!(page.contains("\n2 of 3 elements run"), "{page}");
         assert!(page.contains("| a | yes | yes | quick |\n"), "{page}");
         assert!(page.contains("| c | no |  | needs a moon |\n"), "{page}");
-        assert!(page.contains("| quick | times |\n"), "{page}");
+        assert!(page.contains("| times | all |\n"), "{page}");
     }
 }
