@@ -42,6 +42,7 @@ fn what_nothing_needs_goes() {
     let fixture = Fixture::new(register).mounted("/var/cache/apt/archives");
     insta::assert_snapshot!(fixture.record(Phase::PostInstall, "99-autoremove"), @"
     journal
+      create directory [cache]/apt/ubuntu of the host
       run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef autoremove (exited with status 0)
     ");
     assert!(fixture.cache().join("apt/ubuntu/dib.lock").exists(), "builds take turns");
