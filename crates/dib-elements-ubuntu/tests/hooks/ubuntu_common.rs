@@ -45,7 +45,10 @@ fn what_nothing_needs_goes() {
       create directory [cache]/apt/ubuntu of the host
       run apt-get --assume-yes --option Dpkg::Options::=--force-confold --option Dpkg::Options::=--force-confdef autoremove (exited with status 0)
     ");
-    assert!(fixture.cache().join("apt/ubuntu/dib.lock").exists(), "builds take turns");
+    assert!(
+        fixture.cache().join("apt/ubuntu/dib.lock").exists(),
+        "builds take turns"
+    );
 }
 
 #[test]
