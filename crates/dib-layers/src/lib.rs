@@ -34,13 +34,10 @@ mod scan;
 pub mod store;
 mod workers;
 
-#[cfg(test)]
-mod tests;
-
 pub use description::{LayerDescription, LayerInput, LayerPackage, LayerSizes};
 pub use error::{Damage, OpenError, RestoreError, StoreError, WriteError};
 pub use key::{InvalidLayerKey, LayerKey};
-pub use layered_build::LayeredBuild;
 pub use layer::{Layer, LayerPath, RestoreReport};
+pub use layered_build::LayeredBuild;
 pub use prune::{LayerSummary, Pruned, Verified};
 pub use store::LayerStore;

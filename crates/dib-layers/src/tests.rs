@@ -1,1 +1,0 @@
-//! The crate as its users see it.
