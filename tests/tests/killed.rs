@@ -43,7 +43,7 @@ fn start(build: &Command) -> Child {
 }
 
 /// Returns the same command, for which SIGINT is not ignored.
-fn with_default_interrupt(command: &Command) -> Command {
+pub(crate) fn with_default_interrupt(command: &Command) -> Command {
     let mut wrapped = Command::new("env");
     wrapped
         .arg("--default-signal=INT")

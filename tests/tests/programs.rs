@@ -9,5 +9,6 @@ mod command_lines;
 mod elements_path;
 mod image_files;
 mod killed;
+mod killed_scripts;
 mod other_names;
 mod world;

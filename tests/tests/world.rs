@@ -51,6 +51,8 @@ impl World {
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.path("tmp"))
             .env("DIB_NO_TIMESTAMP", "1")
+            // What is installed on this machine is none of the tests' business.
+            .env("DIB_UPSTREAM_ELEMENTS", "")
             .current_dir(self.path("out"));
         command
     }

@@ -1,6 +1,8 @@
 //! `ELEMENTS_PATH`: the user's own elements, each a directory; and those of an installed diskimage-builder, which take the
 //! places that nobody else has.
 
+mod environment_files;
+
 use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -107,7 +109,7 @@ pub(crate) fn complete(registry: &mut Registry, spec: &mut ImageSpec) -> Result<
         return Ok(());
     }
     let known = Plan::variables_of(registry, spec)?.environment();
-    match dib_script::environment_files::evaluate(&directories, &known) {
+    match environment_files::evaluate(&directories, &known)? {
         Ok(environment) => spec.element_environment = environment,
         // A file may need what only a build has; then it is read again, and what is wrong with it shows.
         Err(error) => {

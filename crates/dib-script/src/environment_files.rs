@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_sys::command::{CommandError, HostCommand, Stdin, run_on_host};
@@ -57,16 +59,19 @@ pub fn evaluate(
     if files.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let result = tempfile::NamedTempFile::new()?;
+    // It has no name: nothing would be left of it where somebody kills this program.
+    let mut result = tempfile::tempfile()?;
+    let path = format!("/proc/{}/fd/{}", std::process::id(), result.as_raw_fd());
     let files: Vec<String> = files.into_iter().map(Utf8PathBuf::into_string).collect();
     let command = HostCommand {
-        argv: command(&result.path().to_string_lossy(), &files),
+        argv: command(&path, &files),
         environment: base.clone(),
         working_directory: ".".into(),
         stdin: Stdin::Nothing,
     };
     let ran = run_on_host(&command, &mut |_, _| {})?.require_success(&command);
-    let written = fs::read(result.path())?;
+    let mut written = Vec::new();
+    result.read_to_end(&mut written)?;
     ran.map_err(|error| failure(error, &written))?;
     let mut set = parse(&written)?;
     set.retain(|name, value| base.get(name) != Some(value));
@@ -126,7 +131,7 @@ pub(crate) fn in_directory(directory: &Utf8Path) -> Result<Vec<String>, ElementE
 ///
 /// # Errors
 /// When a directory can't be listed.
-pub(crate) fn of_elements<'d>(
+pub fn of_elements<'d>(
     directories: impl Iterator<Item = &'d Utf8Path>,
 ) -> Result<Vec<Utf8PathBuf>, ElementError> {
     let mut files = Vec::new();
