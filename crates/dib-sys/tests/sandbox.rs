@@ -17,6 +17,8 @@ mod fake_root;
 mod in_target;
 #[path = "sandbox/layers.rs"]
 mod layers;
+#[path = "sandbox/layers_and_mounts.rs"]
+mod layers_and_mounts;
 #[path = "sandbox/lifetime.rs"]
 mod lifetime;
 #[path = "sandbox/mounts.rs"]
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         lifetime::TESTS,
         mounts::TESTS,
         layers::TESTS,
+        layers_and_mounts::TESTS,
         in_target::TESTS,
         terminal::TESTS,
     ]
