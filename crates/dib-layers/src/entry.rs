@@ -86,6 +86,16 @@ impl Entries {
         &self.0[index as usize]
     }
 
+    /// Returns whether an entry is how an overlay marks what is gone.
+    pub(crate) fn is_whiteout(&self, entry: &Entry) -> bool {
+        // An overlay makes its whiteouts as links to one, to save inodes.
+        let kind = match entry.kind {
+            Kind::HardLink { first } => &self.get(first).kind,
+            _ => &entry.kind,
+        };
+        matches!(kind, Kind::Character { major: 0, minor: 0 })
+    }
+
     /// Returns how many bytes the files hold, without holes; `None` when that is no number.
     pub(crate) fn data_length(&self) -> Option<u64> {
         let extents = self.0.iter().flat_map(|entry| match &entry.kind {
@@ -99,12 +109,5 @@ impl Entries {
 impl Entry {
     pub(crate) fn file_name(&self) -> &OsStr {
         OsStr::from_bytes(&self.name)
-    }
-}
-
-impl Kind {
-    /// Returns whether this is how an overlay marks what is gone.
-    pub(crate) fn is_whiteout(&self) -> bool {
-        matches!(self, Self::Character { major: 0, minor: 0 })
     }
 }

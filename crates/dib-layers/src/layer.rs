@@ -111,7 +111,7 @@ impl Layer {
         let entries = self.index()?.entries;
         let path = |(number, entry): (u32, &crate::entry::Entry)| LayerPath {
             path: entries.lossy_path(number),
-            is_whiteout: entry.kind.is_whiteout(),
+            is_whiteout: entries.is_whiteout(entry),
             is_directory: entry.kind == Kind::Directory,
         };
         Ok(entries.numbered().skip(1).map(path).collect())
