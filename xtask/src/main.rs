@@ -29,6 +29,7 @@ mod image_checks;
 mod installed_packages;
 mod kill_test;
 mod local_mirror;
+mod loop_test;
 mod made_directory;
 mod mirror;
 mod needs;
@@ -84,6 +85,7 @@ enum Task {
     ComparePackages(compare_packages::ComparePackages),
     Compat(compat::Compat),
     KillTest(kill_test::KillTest),
+    LoopTest(loop_test::LoopTest),
     BadMirrors(bad_mirrors::BadMirrors),
     Callers(callers::Callers),
     Bench(bench::Bench),
@@ -107,6 +109,7 @@ fn main() -> ExitCode {
         Task::ComparePackages(task) => compare_packages::compare_packages(&task),
         Task::Compat(task) => compat::compat(&task),
         Task::KillTest(task) => kill_test::kill_test(&task),
+        Task::LoopTest(task) => loop_test::loop_test(&task),
         Task::BadMirrors(task) => bad_mirrors::bad_mirrors(&task),
         Task::Tidy(task) => tidy::tidy(&task),
     };
