@@ -8,7 +8,12 @@ mod environment_files;
 mod hooks;
 mod whole;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use case::check_all;
+
+use crate::world::{World, succeed};
 
 /// How many broken elements there must be at the least.
 const LEAST: usize = 200;
@@ -42,6 +47,31 @@ fn files_of_the_environment() {
 #[test]
 fn hooks_in_every_phase() {
     check_all(&hooks::cases());
+}
+
+/// Scripts have the path in variables, and in a function that every bash reads.
+#[test]
+fn a_path_of_odd_characters() {
+    let world = World::new();
+    let elements = world.path("home/odd \"$(touch it-ran)`touch it-ran`\\ ünd 'so");
+    let hook = elements.join("my-element/root.d/50-tell");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(
+        &hook,
+        "#!/bin/bash\nset -eu\necho \"it is in $(get_image_element_array)\"\n",
+    )
+    .unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = world.tiny_build(&["-t", "tar", "my-element"]);
+    let ran = succeed(command.env("ELEMENTS_PATH", &elements));
+    assert!(
+        ran.stderr
+            .contains(&format!("[my-element]={elements}/my-element ")),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("error importing function"), "{}", ran.stderr);
+    assert!(!world.path("out/it-ran").exists());
 }
 
 #[test]

@@ -187,8 +187,8 @@ fn check(case: &Case) -> Result<(), String> {
             ends_with(&build, 78, says)?;
             // Whatever is wrong with it, the others are there, and it can be looked at.
             ends_with(&go(&["plan", "myorg-tiny"]), 0, "")?;
-            ends_with(&go(&["elements"]), 0, "")?;
             ends_with(&go(&["elements", "show", BROKEN]), 0, "")?;
+            ends_with(&go(&["elements"]), 0, "")?;
             false
         }
         Expected::Fails(says) => {

@@ -12,7 +12,13 @@ use crate::error::CliError;
 pub(super) fn list(registry: &Registry) -> String {
     let rows: Vec<_> = registry
         .iter()
-        .map(|element| (element.name().to_string(), element.summary().to_owned()))
+        .map(|element| {
+            let about = match element.why_unusable() {
+                Some(why) => format!("can't be used: {why}"),
+                None => element.summary().to_owned(),
+            };
+            (element.name().to_string(), about)
+        })
         .collect();
     let mut text = String::new();
     write_rows(&mut text, "", &rows);

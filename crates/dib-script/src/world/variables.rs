@@ -93,9 +93,21 @@ fn as_yaml(paths: &[(String, Utf8PathBuf)]) -> String {
 fn as_function(paths: &[(String, Utf8PathBuf)]) -> String {
     let entries: Vec<_> = paths
         .iter()
-        .map(|(name, path)| format!("[{name}]={path} "))
+        .map(|(name, path)| format!("[{name}]={} ", within_double_quotes(path.as_str())))
         .collect();
     format!("() {{  echo \"{}\"\n}}", entries.concat())
+}
+
+/// Returns a text as it stands between double quotes in a shell.
+fn within_double_quotes(text: &str) -> String {
+    let mut escaped = String::new();
+    for character in text.chars() {
+        if matches!(character, '\\' | '"' | '$' | '`') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
 }
 
 /// Returns the Python that upstream's elements are installed for, where they are of such a place, else the usual one.
