@@ -12,7 +12,7 @@ use crate::{Place, key};
 fn fill(tree: &Path) {
     fs::create_dir(tree.join("directory")).unwrap();
     fs::write(tree.join("directory/small"), b"some bytes").unwrap();
-    fs::write(tree.join("large"), vec![1; 2_500_000]).unwrap();
+    fs::write(tree.join("large"), vec![1; 1_200_000]).unwrap();
 }
 
 /// Finds and restores layer 1, as a build would.
@@ -70,10 +70,10 @@ fn a_flipped_bit_is_found_in_every_region() {
     for offset in [|_| 0, |_| 8, |_| 12, |_| 43, |_| 44, |_| 4095] {
         assert_eq!(flipped(offset), Damage::Header);
     }
-    for offset in [|_| 4096, |_| 4096 + 10, |_| 4096 + 2_500_009] {
+    for offset in [|_| 4096, |_| 4096 + 10, |_| 4096 + 1_200_009] {
         assert!(matches!(flipped(offset), Damage::Contents { .. }));
     }
-    assert_eq!(flipped(|_| 4096 + 2_500_010), Damage::Index);
+    assert_eq!(flipped(|_| 4096 + 1_200_010), Damage::Index);
     assert_eq!(flipped(|size| size - 96 - 1), Damage::Description);
     assert!(matches!(flipped(|size| size - 96), Damage::Size { .. }));
     assert_eq!(flipped(|size| size - 72), Damage::Index);
@@ -89,8 +89,8 @@ fn any_flipped_bit_is_found() {
         .write(1, &place.path().join("tree").into_std_path_buf())
         .size();
     // Everything but the contents at every few bytes, and the contents here and there.
-    let around = (0..4096).step_by(97).chain(4096 + 2_500_010..size).step_by(3);
-    for offset in around.chain((4096..4096 + 2_500_010).step_by(499_979)) {
+    let around = (0..4096).step_by(401).chain(4096 + 1_200_010..size).step_by(3);
+    for offset in around.chain((4096..4096 + 1_200_010).step_by(399_989)) {
         check(&place, |file, _| {
             flip(file, offset, u8::try_from(offset % 8).unwrap());
         });
