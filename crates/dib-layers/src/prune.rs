@@ -215,7 +215,8 @@ impl StoreLock<'_> {
     /// Removes a file unless somebody has locked it, and returns whether it is gone.
     fn remove_unused(&self, name: &str) -> Result<bool, StoreError> {
         let path = self.directory.path.join(name);
-        let file = match self.directory.open_file(name, OFlag::O_RDONLY) {
+        // Network file systems lock a file for one user only where that user may write.
+        let file = match self.directory.open_file(name, OFlag::O_RDWR) {
             Ok(file) => file,
             Err(Errno::ENOENT) => return Ok(true),
             Err(errno) => return Err(StoreError::system("open", path)(errno)),
