@@ -135,8 +135,15 @@ impl Order<'_> {
             let mirror = packages.join("mirror");
             symlink(self.place.python_packages(), &mirror).map_err(TaskError::file("create", &mirror))?;
         }
-        let key = home.join(".ssh/authorized_keys");
-        fs::write(&key, "ssh-ed25519 AAAA compat\n").map_err(TaskError::file("write", &key))
+        // What another user owns, git clones only where that is allowed.
+        for (name, text) in [
+            (".gitconfig", "[safe]\n\tdirectory = *\n"),
+            (".ssh/authorized_keys", "ssh-ed25519 AAAA compat\n"),
+        ] {
+            let path = home.join(name);
+            fs::write(&path, text).map_err(TaskError::file("write", &path))?;
+        }
+        Ok(())
     }
 
     fn command(&self) -> Command {
