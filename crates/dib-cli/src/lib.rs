@@ -51,6 +51,7 @@ mod hook_scripts;
 mod image_file;
 mod image_usage;
 mod images;
+mod layers;
 mod report;
 mod stdout;
 mod workspace;

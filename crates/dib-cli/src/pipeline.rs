@@ -11,6 +11,7 @@ use dib_sys::TargetRoot;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
 
 use crate::download_cache::open_cache;
+use crate::layers::Layers;
 use crate::workspace::{self, BuildDirectory};
 use crate::{
     CliError, Console, ConsoleOptions, ErrorKind, Stream, attached_disk, boot_tests, disk, hook_scripts,
@@ -136,6 +137,11 @@ fn build_in_sandbox(
     hook_scripts::write(&directory.hooks(), plan, &program)
         .and_then(|()| hook_scripts::write_state(directory.path(), plan, &directory.tree(), &variables))
         .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+    let layers = Layers::open(plan, console)?;
+    let layered = match &layers {
+        Some(layers) => layers.begin(directory, &program, console)?,
+        None => None,
+    };
     let target =
         TargetRoot::open(&directory.tree()).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     let journal = journal(spec, console);
@@ -150,6 +156,10 @@ fn build_in_sandbox(
         console,
     )
     .with_surroundings(&world);
+    let build = match &layered {
+        Some(layered) => build.with_layering(layered),
+        None => build,
+    };
     let images = match spec.loop_device {
         LoopDevice::Unused => {
             let phases = build.run_phases()?;
@@ -161,6 +171,12 @@ fn build_in_sandbox(
     };
     for image in &images {
         images::announce(image, console);
+    }
+    drop(target);
+    if let Some(layered) = layered {
+        layered
+            .unmount()
+            .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     }
     Ok(())
 }

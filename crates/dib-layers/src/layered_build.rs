@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{Build, Fate, Found, HookContext, HookError, Layering, Ran, Unit};
-use dib_sys::overlay::{LayerStack, Seal};
+use dib_sys::overlay::{LayerStack, LayersError, Seal};
 use serde::{Deserialize, Serialize};
 
 use crate::{LayerDescription, LayerInput, LayerStore};
@@ -105,7 +105,7 @@ impl<'s> LayeredBuild<'s> {
             state: Mutex::new(State {
                 stack,
                 empty: empty.to_owned(),
-                chain: Digest::default(),
+                chain: Digest::from([0; 32]),
                 base: None,
                 search: Search::Looking,
                 replays: Replays::default(),
@@ -120,17 +120,42 @@ impl<'s> LayeredBuild<'s> {
         self.state().decisions.clone()
     }
 
+    /// Takes the tree apart, with all that is mounted in it.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn unmount(self) -> Result<(), LayersError> {
+        self.state
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stack
+            .unmount()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks for a layer of the unit, and puts it on the stack. Returns why there is none where there is none.
-    fn take(&self, state: &mut State, ctx: &HookContext<'_>, base: &Digest) -> Result<Option<String>, HookError> {
+    fn take(
+        &self,
+        state: &mut State,
+        ctx: &HookContext<'_>,
+        base: &Digest,
+    ) -> Result<Option<String>, HookError> {
         let mut why = "it has not been run so before".to_owned();
         for key in self.index.candidates(base) {
-            let Some(layer) = self.store.find(&key).map_err(HookError::foreign)? else {
-                self.index.forget(base, &key);
-                continue;
+            let layer = match self.store.find(&key) {
+                Ok(Some(layer)) => layer,
+                Ok(None) => {
+                    self.index.forget(base, &key);
+                    continue;
+                }
+                // What is damaged is gone from the store, and the unit can do its work again.
+                Err(error) => {
+                    why = format!("its layer can't be read: {error}");
+                    continue;
+                }
             };
             let Ok(details) = serde_json::from_value::<Details>(layer.description().details.clone()) else {
                 continue;
@@ -148,7 +173,10 @@ impl<'s> LayeredBuild<'s> {
                 why = format!("its layer can't be put in place: {error}");
                 continue;
             }
-            state.stack.push_restored(&directory).map_err(HookError::foreign)?;
+            state
+                .stack
+                .push_restored(&directory)
+                .map_err(HookError::foreign)?;
             ctx.add_device_nodes(details.replays.device_nodes.clone());
             state.replays.follow(details.replays);
             state.chain = key;
@@ -158,12 +186,18 @@ impl<'s> LayeredBuild<'s> {
     }
 
     /// Keeps a unit's changes as a layer.
-    fn keep(&self, state: &mut State, build: &Build<'_>, unit: Unit<'_>, ran: &Ran<'_>) -> Result<(), HookError> {
+    fn keep(
+        &self,
+        state: &mut State,
+        build: &Build<'_>,
+        unit: Unit<'_>,
+        ran: &Ran<'_>,
+    ) -> Result<(), HookError> {
         let (Some(base), Search::Keeping) = (state.base.take(), state.search) else {
             return Ok(());
         };
         if let Some(reason) = chain::unknown(&ran.found) {
-            state.end(format!("depends on {reason}"));
+            state.end(&format!("it depends on {reason}"));
             return Ok(());
         }
         let replays = Replays::of(ran);
@@ -171,7 +205,7 @@ impl<'s> LayeredBuild<'s> {
             Seal::Sealed(upper) => upper,
             Seal::Unchanged => state.empty.clone(),
             _ => {
-                state.end("its changes can't be told from those after it".to_owned());
+                state.end("its changes can't be told from those after it");
                 return Ok(());
             }
         };
@@ -194,15 +228,15 @@ impl<'s> LayeredBuild<'s> {
             details: serde_json::to_value(Details { found, replays }).map_err(HookError::foreign)?,
             ..LayerDescription::default()
         };
-        let written = File::open(&upper)
-            .map_err(HookError::foreign)
-            .and_then(|upper| self.store.write(&key, &upper, &description).map_err(HookError::foreign));
+        let written = File::open(&upper).map_err(HookError::foreign).and_then(|upper| {
+            self.store
+                .write(&key, &upper, &description)
+                .map_err(HookError::foreign)
+        });
         match written {
             Ok(_) => self.index.remember(&base, &key),
             // A full disk costs the next build its time, and this one nothing.
-            Err(error) => build
-                .observer
-                .output(&format!("a layer is not kept: {error}")),
+            Err(error) => build.observer.output(&format!("a layer is not kept: {error}")),
         }
         state.chain = key;
         Ok(())
@@ -211,7 +245,7 @@ impl<'s> LayeredBuild<'s> {
 
 impl State {
     /// Keeps no more layers.
-    fn end(&mut self, reason: String) {
+    fn end(&mut self, reason: &str) {
         self.search = Search::Over;
         if let Some(decision) = self.decisions.last_mut() {
             decision.outcome = Outcome::Ran(format!("{reason}; nothing after it is kept"));
@@ -230,7 +264,8 @@ impl Layering for LayeredBuild<'_> {
         }
         // The hook's element may look at something, which asks whether we are interested.
         let ctx = build.context_of(unit);
-        let base = base_of(&self.state().chain, &self.program, unit, &ctx)?;
+        let chain = self.state().chain;
+        let base = base_of(&chain, &self.program, unit, &ctx)?;
         let mut state = self.state();
         let mut why = "a unit before it was run".to_owned();
         if state.search == Search::Looking {

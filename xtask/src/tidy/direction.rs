@@ -96,6 +96,7 @@ const RULES: &[Rule] = &[
             "dib-deb",
             "dib-elements-*",
             "dib-image",
+            "dib-layers",
             "dib-script",
             "dib-sys",
             "dib-yaml",

@@ -42,8 +42,7 @@ impl Index {
     /// Leads from a base to a layer.
     pub(super) fn remember(&self, base: &Digest, key: &LayerKey) {
         let directory = self.of(base);
-        let _ =
-            fs::create_dir_all(&directory).and_then(|()| File::create(directory.join(key.to_string())));
+        let _ = fs::create_dir_all(&directory).and_then(|()| File::create(directory.join(key.to_string())));
     }
 
     /// Leads no longer from a base to a layer that is gone.

@@ -69,7 +69,9 @@ impl Replays {
                     })?;
                 }
                 Action::Bind { source, path } if position >= from => {
-                    build.machine.bind(Utf8Path::new(source), build.target, &path.parse()?)?;
+                    build
+                        .machine
+                        .bind(Utf8Path::new(source), build.target, &path.parse()?)?;
                 }
                 Action::KernelFileSystems if position >= from => {
                     build.machine.mount_kernel_file_systems(build.target)?;
