@@ -174,6 +174,7 @@ fn build_in_sandbox(
     }
     drop(target);
     if let Some(layered) = layered {
+        console.say(&format!("layers: {}", layered.summary()));
         layered
             .unmount()
             .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;

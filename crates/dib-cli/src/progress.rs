@@ -159,6 +159,13 @@ impl Observer for Console {
         self.display.working(work);
     }
 
+    fn hook_reused(&self, hook: &PlannedHook) {
+        self.say(&format!(
+            "known from a build before: {}.d/{} of {}",
+            hook.phase, hook.name, hook.element
+        ));
+    }
+
     fn hook_finished(&self, timing: &HookTiming) {
         self.display.hook_finished(timing);
     }

@@ -120,6 +120,34 @@ impl<'s> LayeredBuild<'s> {
         self.state().decisions.clone()
     }
 
+    /// Returns in a sentence how much of the build's work was known.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let state = self.state();
+        let known = state
+            .decisions
+            .iter()
+            .filter(|decision| decision.outcome == Outcome::Reused)
+            .count();
+        let others: Vec<_> = state
+            .decisions
+            .iter()
+            .filter_map(|decision| match &decision.outcome {
+                Outcome::Ran(reason) => Some(format!("; {}: {reason}", decision.unit)),
+                Outcome::Reused => None,
+            })
+            .collect();
+        let first = others.first().cloned().unwrap_or_default();
+        let last = match others.last() {
+            Some(last) if state.search == Search::Over && others.len() > 1 => last.clone(),
+            _ => String::new(),
+        };
+        format!(
+            "{known} of {} pieces of work were known{first}{last}",
+            state.decisions.len()
+        )
+    }
+
     /// Takes the tree apart, with all that is mounted in it.
     ///
     /// # Errors
@@ -143,7 +171,7 @@ impl<'s> LayeredBuild<'s> {
         ctx: &HookContext<'_>,
         base: &Digest,
     ) -> Result<Option<String>, HookError> {
-        let mut why = "it has not been run so before".to_owned();
+        let mut why = "it has not been done so before".to_owned();
         for key in self.index.candidates(base) {
             let layer = match self.store.find(&key) {
                 Ok(Some(layer)) => layer,
@@ -267,7 +295,7 @@ impl Layering for LayeredBuild<'_> {
         let chain = self.state().chain;
         let base = base_of(&chain, &self.program, unit, &ctx)?;
         let mut state = self.state();
-        let mut why = "a unit before it was run".to_owned();
+        let mut why = "something before it was done".to_owned();
         if state.search == Search::Looking {
             drop(state);
             let mut taken = self.state();
