@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::time::{Duration, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use dib_sys::mounts::{MountError, plain_bind_recursive, unmount_host};
 
 /// A part of the tree could not be put aside, or not be put back.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum AsideError {
         /// Why.
         source: io::Error,
     },
+    /// A directory that can't be moved could not be covered, or not be uncovered.
+    #[error("failed to cover a part of the tree, or to uncover it")]
+    Mount(#[from] MountError),
 }
 
 /// Parts of a tree that stand beside it, an empty directory in the place of each. Dropping it puts them back.
@@ -51,6 +55,8 @@ struct Part {
 enum Undo {
     /// The part stands at `now_at`, and an empty directory in its place.
     Move { place: Utf8PathBuf, now_at: Utf8PathBuf },
+    /// The part is bound at `now_at`, and its place covered by an empty directory.
+    Uncover { place: Utf8PathBuf, now_at: Utf8PathBuf },
     /// The directory was not there.
     Remove(Utf8PathBuf),
     /// The directory had other times.
@@ -157,19 +163,51 @@ impl Aside {
         if let Some(parent) = place.parent() {
             self.keep_times(parent)?;
         }
-        fs::rename(&place, &now_at).map_err(at(&place))?;
-        self.undo.push(Undo::Move {
-            place: place.clone(),
-            now_at: now_at.clone(),
-        });
-        set_times(&now_at, times).map_err(at(&now_at))?;
-        make_like(&place, &metadata, times).map_err(at(&place))?;
+        match fs::rename(&place, &now_at) {
+            Ok(()) => {
+                self.undo.push(Undo::Move {
+                    place: place.clone(),
+                    now_at: now_at.clone(),
+                });
+                set_times(&now_at, times).map_err(at(&now_at))?;
+                make_like(&place, &metadata, times).map_err(at(&place))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                self.cover(&place, &now_at, &metadata, times)?;
+            }
+            Err(source) => return Err(AsideError::Io { path: place, source }),
+        }
         if let Some(parent) = place.parent() {
             self.set_kept_times(parent)?;
         }
         self.parts.push(Part {
             mount_point: mount_point.to_owned(),
             now_at,
+        });
+        Ok(())
+    }
+
+    /// Does by mounts what a move does elsewhere: a tree of layers is a mount, out of which nothing can be moved.
+    fn cover(
+        &mut self,
+        place: &Utf8Path,
+        now_at: &Utf8Path,
+        metadata: &Metadata,
+        times: FileTimes,
+    ) -> Result<(), AsideError> {
+        fs::create_dir(now_at).map_err(at(now_at))?;
+        let cover = self.empty.with_file_name(format!("cover-{}", self.parts.len()));
+        make_like(&cover, metadata, times).map_err(at(&cover))?;
+        // With the covers of the parts in it.
+        plain_bind_recursive(place, now_at)?;
+        if let Err(error) = plain_bind_recursive(&cover, place) {
+            // What is bound in the holder would go with it.
+            self.holder.disable_cleanup(unmount_host(now_at).is_err());
+            return Err(error.into());
+        }
+        self.undo.push(Undo::Uncover {
+            place: place.to_owned(),
+            now_at: now_at.to_owned(),
         });
         Ok(())
     }
@@ -200,6 +238,9 @@ impl Aside {
                     _ => fs::rename(now_at, place),
                 }
                 .map_err(at(place)),
+                Undo::Uncover { place, now_at } => unmount_host(place)
+                    .and_then(|()| unmount_host(now_at))
+                    .map_err(AsideError::from),
                 Undo::Remove(path) => fs::remove_dir(path).map_err(at(path)),
                 Undo::SetTimes(path, times) => set_times(path, *times).map_err(at(path)),
             };

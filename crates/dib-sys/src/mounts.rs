@@ -182,18 +182,27 @@ pub fn tmpfs_in_target(root: &TargetRoot, at: &TargetPath, size: u64) -> Result<
 /// # Errors
 /// When one of them is absent, or the kernel refuses.
 pub fn plain_bind(source: &Utf8Path, at: &Utf8Path) -> Result<(), MountError> {
-    let nothing: Option<&str> = None;
-    mount(
-        Some(source.as_str()),
-        at.as_str(),
-        nothing,
-        MsFlags::MS_BIND,
-        nothing,
-    )
-    .map_err(|errno| MountError::HostMount {
-        what: source.to_string(),
-        at: at.to_owned(),
-        source: errno.into(),
+    host_bind(source, at, MsFlags::MS_BIND)
+}
+
+/// Binds as [`plain_bind`] does, with what is mounted inside `source`.
+///
+/// # Errors
+/// As [`plain_bind`].
+pub fn plain_bind_recursive(source: &Utf8Path, at: &Utf8Path) -> Result<(), MountError> {
+    host_bind(source, at, MsFlags::MS_BIND | MsFlags::MS_REC)
+}
+
+/// Removes what is mounted on `at`, a path of the host, with all mounted below it, even where it is in use.
+///
+/// # Errors
+/// When nothing is mounted there, or the kernel refuses.
+pub fn unmount_host(at: &Utf8Path) -> Result<(), MountError> {
+    umount2(at.as_std_path(), MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).map_err(|errno| {
+        MountError::UnmountHost {
+            at: at.to_string(),
+            source: errno.into(),
+        }
     })
 }
 
@@ -294,6 +303,17 @@ pub fn unmount(root: &TargetRoot, at: &TargetPath) -> Result<(), MountError> {
     };
     let mount_point = open_in_target(root, at).map_err(failed)?;
     umount2(through_proc(mount_point.as_fd()).as_str(), MntFlags::MNT_DETACH).map_err(failed)
+}
+
+fn host_bind(source: &Utf8Path, at: &Utf8Path, flags: MsFlags) -> Result<(), MountError> {
+    let nothing: Option<&str> = None;
+    mount(Some(source.as_str()), at.as_str(), nothing, flags, nothing).map_err(|errno| {
+        MountError::HostMount {
+            what: source.to_string(),
+            at: at.to_owned(),
+            source: errno.into(),
+        }
+    })
 }
 
 fn bind_tree(
