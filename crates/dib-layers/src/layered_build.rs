@@ -17,6 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{Build, Fate, Found, HookContext, HookError, Layering, Ran, Unit};
+use dib_sys::TargetRoot;
 use dib_sys::overlay::{LayerStack, LayersError, Seal};
 use serde::{Deserialize, Serialize};
 
@@ -230,7 +231,10 @@ impl<'s> LayeredBuild<'s> {
         }
         let replays = Replays::of(ran);
         let upper = match state.stack.seal(build.target).map_err(HookError::foreign)? {
-            Seal::Sealed(upper) => upper,
+            Seal::Sealed(upper) => {
+                clamp_times(build, &upper)?;
+                upper
+            }
             Seal::Unchanged => state.empty.clone(),
             _ => {
                 state.end("its changes can't be told from those after it");
@@ -334,6 +338,19 @@ impl Layering for LayeredBuild<'_> {
             .map_err(HookError::foreign)?;
         state.replays.play(build)
     }
+}
+
+/// Lets nothing in a layer be later than `SOURCE_DATE_EPOCH`, where that is set. At the build's end it would be done to the
+/// whole tree, and each file that is touched there would come up from its layer, apart from its other names.
+fn clamp_times(build: &Build<'_>, upper: &Utf8Path) -> Result<(), HookError> {
+    let variables = build.phase_variables();
+    if let Some(latest) = variables
+        .get("SOURCE_DATE_EPOCH")
+        .and_then(|text| text.parse().ok())
+    {
+        TargetRoot::open(upper)?.clamp_times(latest)?;
+    }
+    Ok(())
 }
 
 /// Returns what is not any more as a unit found it, in words.
