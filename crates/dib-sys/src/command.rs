@@ -4,6 +4,7 @@
 //! in that group is ended after it; what left the group is not waited for.
 
 mod enter;
+mod error;
 mod group;
 mod missing;
 mod output;
@@ -26,7 +27,9 @@ use nix::sys::signal::Signal;
 
 use crate::companion::end_with_this_process;
 use crate::target_path::TargetPath;
-use crate::target_root::{TargetError, TargetRoot, resolve_in_root};
+use crate::target_root::{TargetRoot, resolve_in_root};
+
+pub use error::CommandError;
 
 pub use enter::Bind;
 pub use replay::{quote, without_password};
@@ -91,71 +94,6 @@ pub struct CommandOutcome {
     pub status: CommandStatus,
     /// The last lines of both its outputs, up to 20, in the order they came.
     pub last_lines: Vec<String>,
-}
-
-/// A command that could not be run, or failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CommandError {
-    /// There is no program to run.
-    #[error("the command is empty")]
-    Empty,
-    /// The program is not there.
-    #[error("there is no program {program} {place}")]
-    NoProgram {
-        /// The program, as the command names it.
-        program: String,
-        /// Where: in the target, or on the host.
-        place: &'static str,
-    },
-    /// The program is there, but what it needs to be started is not.
-    #[error("failed to start {program} {place}: its interpreter {interpreter} is missing")]
-    NoInterpreter {
-        /// The program, as the command names it.
-        program: String,
-        /// Where: in the target, or on the host.
-        place: &'static str,
-        /// What the script's first line or the ELF header names.
-        interpreter: String,
-    },
-    /// The program could not be started for another reason.
-    #[error("failed to start {program} {place}")]
-    Start {
-        /// The program, as the command names it.
-        program: String,
-        /// Where: in the target, or on the host.
-        place: &'static str,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// The working directory in the target cannot be entered.
-    #[error("failed to enter the working directory of {program}")]
-    WorkingDirectory {
-        /// The program, as the command names it.
-        program: String,
-        /// What the target said.
-        source: TargetError,
-    },
-    /// The command's input could not be prepared, or its output or end not be awaited.
-    #[error("failed to wait for {program}")]
-    Wait {
-        /// The program, as the command names it.
-        program: String,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// The command failed.
-    #[error("{} {status}{}\nto run it again: {replay}", argv.join(" "), Quoted(last_lines))]
-    Failed {
-        /// The program and its arguments.
-        argv: Vec<String>,
-        /// How it ended.
-        status: CommandStatus,
-        /// The last lines of its output.
-        last_lines: Vec<String>,
-        /// A line for a shell that runs it again.
-        replay: String,
-    },
 }
 
 /// What both kinds of command have in common.
@@ -394,18 +332,6 @@ fn attend(
         status,
         last_lines: lines.finish(),
     })
-}
-
-/// Writes the last lines of an output after a message.
-struct Quoted<'a>(&'a [String]);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in self.0 {
-            write!(formatter, "\n  | {line}")?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
