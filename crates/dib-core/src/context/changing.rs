@@ -252,11 +252,12 @@ fn pointed_to(link: &str, text: &str) -> String {
 }
 
 /// Variables that commands in the target get though nothing that they do depends on them: they are about the build.
-const OF_NO_ACCOUNT: [&str; 7] = [
+const OF_NO_ACCOUNT: [&str; 8] = [
     "DIB_ARGS",
     "DIB_CHECKSUM",
     "DIB_DEBUG_TRACE",
     "DIB_IMAGE_CACHE",
+    "DIB_MANIFEST_SAVE_DIR",
     "DIB_OFFLINE",
     "IMAGE_ELEMENT",
     "IMAGE_NAME",
