@@ -10,5 +10,6 @@ mod elements_path;
 mod image_files;
 mod killed;
 mod killed_scripts;
+mod layers;
 mod other_names;
 mod world;

@@ -1,0 +1,191 @@
+//! Builds that go on from what others did.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read as _;
+use std::process::Command;
+
+use camino::Utf8PathBuf;
+
+use crate::world::{Ran, World, run, succeed};
+
+/// What the console says of a hook whose work was done before.
+const KNOWN: &str = "known from a build before: ";
+
+/// A build of the tiny operating system with layers, whose last hook of `install` runs this command.
+fn build(world: &World, command: &str) -> Command {
+    let mut build = world.tiny_build(&["-t", "tar"]);
+    build
+        .env("DIB_LAYERS", "1")
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .env("OVERWRITE_OLD_IMAGE", "1")
+        .env("MYORG_COMMAND", command);
+    build
+}
+
+/// Returns whether this machine can have layers; where it can't, the build that found so went without.
+fn has_layers(ran: &Ran) -> bool {
+    !ran.stderr.contains("this build goes without layers")
+}
+
+/// Returns the hooks that the last build's journal has.
+fn hooks_in_journal(world: &World) -> BTreeSet<String> {
+    let report = fs::read(world.path("out/image.d/report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    let entries = report["journal"].as_array().unwrap();
+    entries
+        .iter()
+        .filter_map(|entry| Some(entry["hook"].as_str()?.to_owned()))
+        .collect()
+}
+
+fn image(world: &World) -> Vec<u8> {
+    fs::read(world.path("out/image.tar")).unwrap()
+}
+
+/// Returns the image that the same build makes without any layer.
+fn image_without_layers(world: &World, command: &str) -> Vec<u8> {
+    succeed(build(world, command).env_remove("DIB_LAYERS"));
+    image(world)
+}
+
+fn packs(world: &World) -> Vec<Utf8PathBuf> {
+    let mut packs = Vec::new();
+    let mut open = vec![world.path("home/.cache/image-create/layers/packs")];
+    while let Some(directory) = open.pop() {
+        for entry in directory.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().path().to_owned();
+            if path.is_dir() {
+                open.push(path);
+            } else if fs::metadata(&path).unwrap().len() > 0 {
+                packs.push(path);
+            }
+        }
+    }
+    packs
+}
+
+#[test]
+fn a_build_goes_on_where_it_failed() {
+    let world = World::new();
+    let ran = run(&mut build(&world, "echo half > /etc/half; exit 7"));
+    assert_ne!(ran.code, Some(0));
+    if !has_layers(&ran) {
+        return;
+    }
+    let mended = "echo done > /etc/done";
+    let ran = succeed(&mut build(&world, mended));
+    assert!(
+        ran.stderr.contains(&format!("{KNOWN}root.d/10-tiny-root")),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains("running install.d/50-tiny-command"),
+        "{}",
+        ran.stderr
+    );
+    let hooks = hooks_in_journal(&world);
+    assert!(hooks.contains("50-tiny-command"), "{hooks:?}");
+    for earlier in ["10-tiny-root", "01-ccache", "90-base-dib-run-parts"] {
+        assert!(!hooks.contains(earlier), "{earlier} ran again: {hooks:?}");
+    }
+    let of_layers = image(&world);
+    assert!(
+        of_layers == image_without_layers(&world, mended),
+        "the images differ"
+    );
+    let text = String::from_utf8_lossy(&of_layers).into_owned();
+    assert!(text.contains("etc/done") && !text.contains("etc/half"));
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_build_in_which_nothing_changed_runs_nothing() {
+    let world = World::new();
+    let ran = succeed(&mut build(&world, "echo a > /etc/a"));
+    if !has_layers(&ran) {
+        return;
+    }
+    let first = image(&world);
+    let ran = succeed(&mut build(&world, "echo a > /etc/a"));
+    assert!(!ran.stderr.contains("running root.d/"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("running install.d/"), "{}", ran.stderr);
+    assert!(first == image(&world), "the images differ");
+
+    let ran = succeed(&mut build(&world, "echo b > /etc/a"));
+    assert!(
+        ran.stderr
+            .contains("the variable MYORG_COMMAND is \"echo b > /etc/a\" and was \"echo a > /etc/a\""),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn whatever_changes_the_image_is_that_of_a_build_without_layers() {
+    let world = World::new();
+    let mut state: u32 = 1;
+    let mut next = |bound: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % bound
+    };
+    for round in 0..25 {
+        let command = format!("echo {} > /etc/number; rm -f /etc/hostname", next(4));
+        let (init, cache, seen) = (next(2), next(3), next(3));
+        let variables = [
+            ("DIB_INIT_SYSTEM", ["sysv", "systemd"][init as usize].to_owned()),
+            (
+                "DIB_CCACHE_DIR",
+                world.path(&format!("home/ccache{cache}")).into_string(),
+            ),
+            ("DIB_UNSEEN", seen.to_string()),
+        ];
+        let with = |mut command: Command| {
+            command.envs(variables.iter().map(|(name, value)| (*name, value)));
+            command
+        };
+        let ran = succeed(&mut with(build(&world, &command)));
+        if !has_layers(&ran) {
+            return;
+        }
+        let of_layers = image(&world);
+        let mut plain = with(build(&world, &command));
+        plain.env_remove("DIB_LAYERS");
+        succeed(&mut plain);
+        assert!(
+            of_layers == image(&world),
+            "the images of round {round} differ: {variables:?} {command}"
+        );
+    }
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_damaged_layer_is_made_again() {
+    let world = World::new();
+    let command = "echo a > /etc/a";
+    let ran = succeed(&mut build(&world, command));
+    if !has_layers(&ran) {
+        return;
+    }
+    let first = image(&world);
+    let packs = packs(&world);
+    assert!(!packs.is_empty());
+    for path in &packs {
+        let mut bytes = Vec::new();
+        fs::File::open(path).unwrap().read_to_end(&mut bytes).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+        fs::write(path, bytes).unwrap();
+    }
+    let ran = succeed(&mut build(&world, command));
+    assert!(!ran.stderr.contains(KNOWN), "{}", ran.stderr);
+    assert!(first == image(&world), "the images differ");
+    let ran = succeed(&mut build(&world, command));
+    assert!(
+        ran.stderr.contains(&format!("{KNOWN}root.d/10-tiny-root")),
+        "{}",
+        ran.stderr
+    );
+}
