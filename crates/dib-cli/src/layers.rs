@@ -12,6 +12,10 @@ use crate::{CliError, Console, ErrorKind};
 
 /// The variable that asks for layers.
 pub(crate) const LAYERS: &str = "DIB_LAYERS";
+/// The directory in the image cache that holds all about layers.
+pub(crate) const DIRECTORY: &str = "layers";
+/// The store's directory in it.
+const PACKS: &str = "packs";
 /// How much the store holds at the most, in bytes.
 const LIMIT: u64 = 20 << 30;
 
@@ -35,12 +39,10 @@ impl Layers {
             console.say(&format!("this build goes without layers: {reason}"));
             return Ok(None);
         }
-        let directory = spec.image_cache.join("layers");
+        let directory = spec.image_cache.join(DIRECTORY);
         fs::create_dir_all(&directory).map_err(|error| CliError::new(ErrorKind::CannotCreate, error))?;
-        let store = LayerStore::open(&directory.join("packs"), LIMIT).map_err(|error| {
-            CliError::new(ErrorKind::InputOutput, error)
-                .hint(format!("without {LAYERS} the build needs no layers"))
-        })?;
+        let store = open_store(&directory)
+            .map_err(|error| error.hint(format!("without {LAYERS} the build needs no layers")))?;
         Ok(Some(Self {
             store,
             bases: directory.join("bases"),
@@ -72,6 +74,23 @@ impl Layers {
             .map(Some)
             .map_err(failed)
     }
+}
+
+/// Opens the store of an image cache that has one.
+///
+/// # Errors
+/// When it can't be opened.
+pub(crate) fn store_of(image_cache: &Utf8Path) -> Result<Option<LayerStore>, CliError> {
+    let directory = image_cache.join(DIRECTORY);
+    if !directory.join(PACKS).is_dir() {
+        return Ok(None);
+    }
+    open_store(&directory).map(Some)
+}
+
+fn open_store(directory: &Utf8Path) -> Result<LayerStore, CliError> {
+    LayerStore::open(&directory.join(PACKS), LIMIT)
+        .map_err(|error| CliError::new(ErrorKind::InputOutput, error))
 }
 
 fn are_wanted(spec: &ImageSpec) -> bool {

@@ -162,7 +162,8 @@ pub struct PruneOptions {
     #[arg(long, value_name = "AGE")]
     pub older_than: Option<String>,
 
-    /// Remove the files unused for longest until the rest is no larger: a number of GiB, or a number with a unit.
+    /// Remove the files unused for longest until the rest is no larger: a number of GiB, or a number with a unit. Layers
+    /// of builds have the same limit for themselves.
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<String>,
 

@@ -1,4 +1,4 @@
-//! `dib cache`: what the download cache holds, whether it is what was verified, and making room.
+//! `dib cache`: what the image cache holds, whether it is what was verified, and making room.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +12,7 @@ use indicatif::BinaryBytes;
 use crate::arguments::{CacheArguments, CacheCommand, PruneOptions};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
-use crate::{image_spec, pipeline, stdout};
+use crate::{image_spec, layers, pipeline, stdout};
 
 /// Directories that hooks keep beside the downloads: packages, compiler results, and what kernels' packages were turned into.
 const KEPT_BY_HOOKS: [&str; 4] = ["apt", "ccache", "depmod", "initramfs"];
@@ -50,6 +50,16 @@ fn list(cache: &Cache) -> Result<String, CliError> {
         let name = directory.file_name().unwrap_or_default();
         rows.push((size, "-".to_owned(), format!("{name}/  kept by hooks")));
     }
+    if let Some(store) = layers::store_of(cache.directory())? {
+        let layers = store.layers().map_err(failed)?;
+        let size = layers.iter().map(|layer| layer.size).sum();
+        total += size;
+        rows.push((
+            size,
+            "-".to_owned(),
+            format!("layers/  {} layers of builds", layers.len()),
+        ));
+    }
     let mut text = format!("{:>10}  {:16}  name\n", "size", "last used (UTC)");
     for (size, used, name) in rows {
         writeln!(text, "{:>10}  {used:16}  {name}", human(size)).expect("a String takes all text");
@@ -81,6 +91,13 @@ fn verify(cache: &Cache) -> Result<(), CliError> {
         bad += usize::from(condition != Condition::Good);
         writeln!(text, "{word:8} {}", entry.name).expect("a String takes all text");
     }
+    if let Some(store) = layers::store_of(cache.directory())? {
+        for layer in store.verify().map_err(failed)? {
+            let word = if layer.damage.is_none() { "good" } else { "removed" };
+            writeln!(text, "{word:8} layer {}", layer.key).expect("a String takes all text");
+            bad += usize::from(layer.damage.is_some());
+        }
+    }
     stdout::print(&text)?;
     if bad == 0 {
         return Ok(());
@@ -103,7 +120,9 @@ fn prune(cache: &Cache, options: &PruneOptions) -> Result<(), CliError> {
     for what in prunes {
         stdout::print(&told(&cache.prune(what)?))?;
     }
-    let directories = kept_by_hooks(cache);
+    prune_layers(cache, options)?;
+    let mut directories = kept_by_hooks(cache);
+    directories.extend(Some(cache.directory().join(layers::DIRECTORY)).filter(|path| path.is_dir()));
     if options.all && !directories.is_empty() {
         pipeline::remove_in_sandbox(&directories)?;
         for directory in directories {
@@ -111,6 +130,31 @@ fn prune(cache: &Cache, options: &PruneOptions) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Removes layers, which have a limit of their own: those not used for so long, and then the least recently used.
+fn prune_layers(cache: &Cache, options: &PruneOptions) -> Result<(), CliError> {
+    let age = options.older_than.as_deref().map(age_from).transpose()?;
+    let size = options.max_size.as_deref().map(size_from).transpose()?;
+    let Some(store) = layers::store_of(cache.directory())?.filter(|_| age.is_some() || size.is_some()) else {
+        return Ok(());
+    };
+    let pruned = store
+        .prune(size.unwrap_or(u64::MAX), age.unwrap_or(Duration::MAX))
+        .map_err(failed)?;
+    let mut text = String::new();
+    for (key, size) in &pruned.removed {
+        writeln!(text, "removed layer {key} ({})", human(*size)).expect("a String takes all text");
+    }
+    for key in &pruned.in_use {
+        writeln!(text, "left layer {key}, which another process works with")
+            .expect("a String takes all text");
+    }
+    stdout::print(&text)
+}
+
+fn failed(error: dib_layers::StoreError) -> CliError {
+    CliError::new(ErrorKind::InputOutput, error)
 }
 
 fn told(pruned: &Pruned) -> String {
