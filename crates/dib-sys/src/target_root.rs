@@ -5,6 +5,7 @@
 //! touched through that directory's descriptor, and is not followed when it is a link, unless a method says so.
 
 mod error;
+mod immutable;
 mod metadata;
 mod remove;
 mod resolve;

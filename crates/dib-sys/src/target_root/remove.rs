@@ -1,11 +1,13 @@
 //! Removing from the target.
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use super::immutable::make_removable;
 use super::walk::{child_path, names_in, open_child};
 use super::{Place, TargetError, TargetRoot, failed};
 use crate::TargetPath;
@@ -91,23 +93,10 @@ fn remove_below(directory: &OwnedFd, path: &TargetPath) -> Result<Option<TargetP
     let mut mount_point = None;
     for name in names_in(listed).map_err(|errno| failed("list", path, errno))? {
         let child = child_path(path, &name);
-        let removed = match unlinkat(directory, &*name, UnlinkatFlags::NoRemoveDir) {
-            // What `unlink(2)` says of a directory: Linux EISDIR, POSIX EPERM.
-            Err(Errno::EISDIR | Errno::EPERM) => match open_child(directory.as_fd(), &name) {
-                Ok(below) => match remove_below(&below, &child)? {
-                    None => unlinkat(directory, &*name, UnlinkatFlags::RemoveDir),
-                    Some(found) => {
-                        mount_point.get_or_insert(found);
-                        Ok(())
-                    }
-                },
-                Err(Errno::EXDEV) => Err(Errno::EBUSY),
-                // A file that may not be removed: the system's first word stands.
-                Err(Errno::ENOTDIR | Errno::ELOOP) => Err(Errno::EPERM),
-                Err(errno) => Err(errno),
-            },
-            result => result,
-        };
+        let mut removed = remove_entry(directory, &name, &child, &mut mount_point)?;
+        if removed == Err(Errno::EPERM) && make_removable(directory.as_fd(), &name) {
+            removed = remove_entry(directory, &name, &child, &mut mount_point)?;
+        }
         match removed {
             Ok(()) | Err(Errno::ENOENT) => {}
             // A mount point, of a directory or of a file.
@@ -118,4 +107,31 @@ fn remove_below(directory: &OwnedFd, path: &TargetPath) -> Result<Option<TargetP
         }
     }
     Ok(mount_point)
+}
+
+/// Removes an entry of a directory with what is below it, and notes the first mount point that had to stay.
+fn remove_entry(
+    directory: &OwnedFd,
+    name: &CStr,
+    path: &TargetPath,
+    mount_point: &mut Option<TargetPath>,
+) -> Result<Result<(), Errno>, TargetError> {
+    let removed = match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
+        // What `unlink(2)` says of a directory: Linux EISDIR, POSIX EPERM.
+        Err(Errno::EISDIR | Errno::EPERM) => match open_child(directory.as_fd(), name) {
+            Ok(below) => match remove_below(&below, path)? {
+                None => unlinkat(directory, name, UnlinkatFlags::RemoveDir),
+                Some(found) => {
+                    mount_point.get_or_insert(found);
+                    Ok(())
+                }
+            },
+            Err(Errno::EXDEV) => Err(Errno::EBUSY),
+            // A file that may not be removed: the system's first word stands.
+            Err(Errno::ENOTDIR | Errno::ELOOP) => Err(Errno::EPERM),
+            Err(errno) => Err(errno),
+        },
+        result => result,
+    };
+    Ok(removed)
 }

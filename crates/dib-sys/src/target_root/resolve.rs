@@ -44,14 +44,18 @@ fn or_dot(path: &OsStr) -> &OsStr {
 
 /// Opens the directory `name` in `parent` for listing, neither through a link nor into another mount (`EXDEV`).
 pub(super) fn open_child_directory(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd, Errno> {
-    let resolve =
-        ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_XDEV;
-    open_at(
+    open_child_with(
         parent,
         name,
         OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW,
-        resolve,
     )
+}
+
+/// Opens the entry `name` in `parent`, neither through a link nor into another mount (`EXDEV`).
+pub(super) fn open_child_with(parent: BorrowedFd<'_>, name: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
+    let resolve =
+        ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_XDEV;
+    open_at(parent, name, flags, resolve)
 }
 
 fn open_at(

@@ -215,6 +215,24 @@ fn circles_and_fifos_are_errors_not_hangs() {
 }
 
 #[test]
+fn what_chattr_protects_is_removed_as_well() {
+    let fixture = fixture();
+    let target = &fixture.target;
+    target.create_directory_all(&path("/tmp/a/b"), 0o755).unwrap();
+    target.write(&path("/tmp/a/b/file"), b"", 0o644).unwrap();
+    // Root alone may set them, and not on every file system; else this is a tree like others.
+    for name in ["tmp/a/b/file", "tmp/a/b", "tmp/a"] {
+        let _ = std::process::Command::new("chattr")
+            .arg("+i")
+            .arg(fixture.inside.path().join(name))
+            .stderr(std::process::Stdio::null())
+            .status();
+    }
+    assert!(target.remove_tree(&path("/tmp")).unwrap());
+    assert_eq!(target.list(&path("/")).unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn removes_trees_and_contents() {
     let fixture = fixture();
     let target = &fixture.target;
