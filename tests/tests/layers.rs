@@ -113,6 +113,19 @@ fn a_build_in_which_nothing_changed_runs_nothing() {
     assert!(!ran.stderr.contains("running install.d/"), "{}", ran.stderr);
     assert!(first == image(&world), "the images differ");
 
+    let mut plan = world.program("myorg-dib");
+    plan.args(["plan", "myorg-tiny"])
+        .env("DIB_LAYERS", "1")
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .env("MYORG_COMMAND", "echo b > /etc/a");
+    let planned = succeed(&mut plan).stdout;
+    for line in [
+        "  known   root.d/10-tiny-root\n",
+        "  to do   install.d/50-tiny-command  (the variable MYORG_COMMAND is \"echo b > /etc/a\" and was \"echo a > /etc/a\")\n",
+    ] {
+        assert!(planned.contains(line), "{planned}");
+    }
+
     let ran = succeed(&mut build(&world, "echo b > /etc/a"));
     assert!(
         ran.stderr

@@ -10,13 +10,14 @@ mod elements;
 mod image_files;
 mod run_parts;
 
-use dib_core::{HookName, Phase, Registry};
+use dib_core::{HookName, Phase, Plan, Registry};
 
 use crate::arguments::{CommandLine, CommandName, DibCommand, ElementsCommand, ImageOptions};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::image_spec::{check_output_place, check_rights, console_options, spec_from};
-use crate::log::Stream;
+use crate::layers::Layers;
+use crate::log::{ConsoleOptions, Stream};
 use crate::{disk, elements_path, hook_scripts, image_file, pipeline, stdout};
 
 /// Runs a command; `given` is its command line without the program's name.
@@ -67,7 +68,8 @@ pub(crate) fn run(
             elements_path::complete(&mut registry, &mut spec)?;
             let (plan, _) = disk::plan(&registry, &spec)?;
             dib_script::hooks_directory::check_files(&plan)?;
-            stdout::print(&plan.to_string())
+            stdout::print(&plan.to_string())?;
+            explain_layers(&plan, &console_options(options, environment, Stream::Stderr))
         }
         DibCommand::Elements(arguments) => {
             elements_path::add(&mut registry, &elements_path::directories_of(environment))?;
@@ -89,6 +91,21 @@ pub(crate) fn run(
         DibCommand::Man { directory } => documents::write_manual(directory),
         DibCommand::Hook { phase, name } => hook(phase, name, registry, environment),
     }
+}
+
+/// Says what of a plan was done in builds before, where the user wants layers.
+fn explain_layers(plan: &Plan<'_>, console: &ConsoleOptions) -> Result<(), CliError> {
+    let console = console.open()?;
+    let explained = Layers::open(plan, &console).and_then(|layers| match layers {
+        Some(layers) => {
+            let program =
+                pipeline::this_program().map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+            layers.explain(plan, &program, &console)
+        }
+        None => Ok(String::new()),
+    });
+    console.finish();
+    stdout::print(&explained?)
 }
 
 fn build(

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use dib_core::variables::Origin;
 use dib_core::{Build, ImageSpec, Journal, LoopDevice, Plan, Registry, SandboxMachine, Variables};
 use dib_image::DiskSpec;
-use dib_script::ScriptWorld;
+use dib_script::{Places, ScriptWorld};
 use dib_sys::TargetRoot;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
 
@@ -131,7 +131,7 @@ fn build_in_sandbox(
 ) -> Result<(), CliError> {
     let spec = plan.spec();
     let world = ScriptWorld::of(plan, directory.places());
-    let variables = variables(plan, directory, &world);
+    let variables = variables(plan, &directory.places(), &world);
     let program = this_program().map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     world.write(plan, &program)?;
     hook_scripts::write(&directory.hooks(), plan, &program)
@@ -193,14 +193,13 @@ fn remove_leftovers(spec: &ImageSpec, console: &Console) {
 }
 
 /// Returns the plan's variables with those that are known now.
-fn variables(plan: &Plan<'_>, directory: &BuildDirectory, world: &ScriptWorld) -> Variables {
+pub(crate) fn variables(plan: &Plan<'_>, places: &Places, world: &ScriptWorld) -> Variables {
     let mut variables = plan.variables().clone();
-    let (tree, hooks) = (directory.tree(), directory.hooks());
     for (name, value) in [
-        ("TARGET_ROOT", tree.as_path()),
-        ("TMP_MOUNT_PATH", tree.as_path()),
-        ("TMP_BUILD_DIR", directory.path()),
-        ("TMP_HOOKS_PATH", hooks.as_path()),
+        ("TARGET_ROOT", &places.tree),
+        ("TMP_MOUNT_PATH", &places.tree),
+        ("TMP_BUILD_DIR", &places.build),
+        ("TMP_HOOKS_PATH", &places.hooks),
     ] {
         variables.set(name, value.as_str(), Origin::Build);
     }
@@ -211,7 +210,7 @@ fn variables(plan: &Plan<'_>, directory: &BuildDirectory, world: &ScriptWorld) -
 }
 
 /// Returns the path of this program's file.
-fn this_program() -> std::io::Result<Utf8PathBuf> {
+pub(crate) fn this_program() -> std::io::Result<Utf8PathBuf> {
     Utf8PathBuf::try_from(std::env::current_exe()?).map_err(std::io::Error::other)
 }
 

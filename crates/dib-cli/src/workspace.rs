@@ -77,21 +77,17 @@ impl BuildDirectory {
 
     /// Returns the tree's directory, `TMP_MOUNT_PATH`.
     pub(crate) fn tree(&self) -> Utf8PathBuf {
-        self.path.join("mnt")
+        self.places().tree
     }
 
     /// Returns the directory of `TMP_HOOKS_PATH`.
     pub(crate) fn hooks(&self) -> Utf8PathBuf {
-        self.path.join("hooks")
+        self.places().hooks
     }
 
     /// Returns the directories that scripts know.
     pub(crate) fn places(&self) -> Places {
-        Places {
-            build: self.path.clone(),
-            tree: self.tree(),
-            hooks: self.hooks(),
-        }
+        Places::below(&self.path)
     }
 
     /// Returns the directory for the disk while it is made.

@@ -6,7 +6,7 @@
 use dib_sys::DeviceNode;
 
 use crate::inputs::Found;
-use crate::{Build, Entry, HookContext, HookError, PlannedHook};
+use crate::{Build, Entry, HookContext, HookError, Phase, Plan, PlannedHook, staging};
 
 /// A unit of a build's work.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +61,23 @@ pub trait Layering {
     /// # Errors
     /// When what is kept can't be put in place.
     fn settle(&self, build: &Build<'_>) -> Result<(), HookError>;
+}
+
+impl Plan<'_> {
+    /// Returns the units whose work may be kept, in the order in which they run.
+    #[must_use]
+    pub fn kept_units(&self) -> Vec<Unit<'_>> {
+        let phases = Phase::ALL.into_iter().filter(|phase| *phase <= Phase::PostRoot);
+        phases
+            .flat_map(|phase| {
+                let (before, after) = staging::kept_steps(phase);
+                let steps = |names: &'static [&'static str]| names.iter().map(|name| Unit::Step(name));
+                steps(before)
+                    .chain(self.hooks_of(phase).map(Unit::Hook))
+                    .chain(steps(after))
+            })
+            .collect()
+    }
 }
 
 impl Build<'_> {

@@ -14,21 +14,29 @@ const RESOLVER: &str = "/etc/resolv.conf";
 /// Elements may put here what the image shall have as its resolver file; upstream documents the name.
 const RESOLVER_ASIDE: &str = "/etc/resolv.conf.ORIG";
 
+/// Returns the names of the steps that come before a phase whose work may be kept, and after it.
+pub(crate) fn kept_steps(phase: Phase) -> (&'static [&'static str], &'static [&'static str]) {
+    match phase {
+        Phase::Root => (&[READ_TIME], &[LOOK_AT_TARGET, RESOLVER_STEP, KERNEL_STEP]),
+        Phase::PostRoot => (&[], &[UNMOUNT]),
+        _ => (&[], &[]),
+    }
+}
+
+const READ_TIME: &str = "read SOURCE_DATE_EPOCH";
+const LOOK_AT_TARGET: &str = "look at the target";
+const RESOLVER_STEP: &str = "put the resolver file aside";
+const KERNEL_STEP: &str = "mount kernel file systems";
+const UNMOUNT: &str = "unmount";
+
 /// Takes the steps that come before a phase.
 pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
     match phase {
         // It is needed at the end, but a mistake in it shows at once.
-        Phase::Root => step(build, phase, "read SOURCE_DATE_EPOCH", |ctx| {
-            latest_time(ctx).map(drop)
-        }),
+        Phase::Root => step(build, phase, READ_TIME, |ctx| latest_time(ctx).map(drop)),
         Phase::PreFinalise => {
             step(build, phase, "write /etc/fstab", write_fstab)?;
-            step(
-                build,
-                phase,
-                "mount kernel file systems",
-                mount_kernel_file_systems,
-            )
+            step(build, phase, KERNEL_STEP, mount_kernel_file_systems)
         }
         _ => Ok(()),
     }
@@ -38,23 +46,18 @@ pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
 pub(crate) fn after(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
     match phase {
         Phase::Root => {
-            build.take_step(phase, "look at the target", |_| {
+            build.take_step(phase, LOOK_AT_TARGET, |_| {
                 if is_empty(build)? {
                     return Err(RunError::EmptyTarget);
                 }
                 Ok(())
             })?;
-            step(build, phase, "put the resolver file aside", put_resolver_aside)?;
-            step(
-                build,
-                phase,
-                "mount kernel file systems",
-                mount_kernel_file_systems,
-            )
+            step(build, phase, RESOLVER_STEP, put_resolver_aside)?;
+            step(build, phase, KERNEL_STEP, mount_kernel_file_systems)
         }
-        Phase::PostRoot => step(build, phase, "unmount", unmount_all),
+        Phase::PostRoot => step(build, phase, UNMOUNT, unmount_all),
         Phase::Cleanup => {
-            step(build, phase, "unmount", unmount_all_but_the_disk)?;
+            step(build, phase, UNMOUNT, unmount_all_but_the_disk)?;
             step(build, phase, "put the resolver file back", put_resolver_back)?;
             step(build, phase, "tidy the tree", tidy)?;
             step(build, phase, "clamp times", clamp_times)

@@ -9,6 +9,7 @@
 
 mod chain;
 mod index;
+mod known;
 mod replay;
 
 use std::fs::File;
@@ -24,14 +25,14 @@ use serde::{Deserialize, Serialize};
 use crate::{LayerDescription, LayerInput, LayerStore};
 
 use self::chain::{Digest, base_of, key_of};
-use self::index::Index;
+use self::known::Known;
 use self::replay::Replays;
+
+pub use self::known::predict;
 
 /// Keeps what the units of a build do in a store, and takes what is there out of it.
 pub struct LayeredBuild<'s> {
-    store: &'s LayerStore,
-    index: Index,
-    program: Digest,
+    known: Known<'s>,
     state: Mutex<State>,
 }
 
@@ -100,9 +101,7 @@ impl<'s> LayeredBuild<'s> {
         program: &Utf8Path,
     ) -> std::io::Result<Self> {
         Ok(Self {
-            store,
-            index: Index::in_directory(bases),
-            program: chain::digest_of_file(program)?,
+            known: Known::of(store, bases, program)?,
             state: Mutex::new(State {
                 stack,
                 empty: empty.to_owned(),
@@ -172,46 +171,26 @@ impl<'s> LayeredBuild<'s> {
         ctx: &HookContext<'_>,
         base: &Digest,
     ) -> Result<Option<String>, HookError> {
-        let mut why = "it has not been done so before".to_owned();
-        for key in self.index.candidates(base) {
-            let layer = match self.store.find(&key) {
-                Ok(Some(layer)) => layer,
-                Ok(None) => {
-                    self.index.forget(base, &key);
-                    continue;
-                }
-                // What is damaged is gone from the store, and the unit can do its work again.
-                Err(error) => {
-                    why = format!("its layer can't be read: {error}");
-                    continue;
-                }
-            };
-            let Ok(details) = serde_json::from_value::<Details>(layer.description().details.clone()) else {
-                continue;
-            };
-            if let Some(changed) = first_change(ctx, &details.found) {
-                why = changed;
-                continue;
-            }
-            let directory = state.stack.directory_to_restore().map_err(HookError::foreign)?;
-            let restored = File::open(&directory)
-                .map_err(HookError::foreign)
-                .and_then(|into| layer.restore(&into).map_err(HookError::foreign));
-            if let Err(error) = restored {
-                // What is damaged is gone from the store, and the unit can do its work again.
-                why = format!("its layer can't be put in place: {error}");
-                continue;
-            }
-            state
-                .stack
-                .push_restored(&directory)
-                .map_err(HookError::foreign)?;
-            ctx.add_device_nodes(details.replays.device_nodes.clone());
-            state.replays.follow(details.replays);
-            state.chain = key;
-            return Ok(None);
+        let (key, layer, details) = match self.known.find(ctx, base) {
+            Ok(found) => found,
+            Err(why) => return Ok(Some(why)),
+        };
+        let directory = state.stack.directory_to_restore().map_err(HookError::foreign)?;
+        let restored = File::open(&directory)
+            .map_err(HookError::foreign)
+            .and_then(|into| layer.restore(&into).map_err(HookError::foreign));
+        if let Err(error) = restored {
+            // What is damaged is gone from the store, and the unit can do its work again.
+            return Ok(Some(format!("its layer can't be put in place: {error}")));
         }
-        Ok(Some(why))
+        state
+            .stack
+            .push_restored(&directory)
+            .map_err(HookError::foreign)?;
+        ctx.add_device_nodes(details.replays.device_nodes.clone());
+        state.replays.follow(details.replays);
+        state.chain = key;
+        Ok(None)
     }
 
     /// Keeps a unit's changes as a layer.
@@ -261,12 +240,13 @@ impl<'s> LayeredBuild<'s> {
             ..LayerDescription::default()
         };
         let written = File::open(&upper).map_err(HookError::foreign).and_then(|upper| {
-            self.store
+            self.known
+                .store
                 .write(&key, &upper, &description)
                 .map_err(HookError::foreign)
         });
         match written {
-            Ok(_) => self.index.remember(&base, &key),
+            Ok(_) => self.known.index.remember(&base, &key),
             // A full disk costs the next build its time, and this one nothing.
             Err(error) => build.observer.output(&format!("a layer is not kept: {error}")),
         }
@@ -297,7 +277,7 @@ impl Layering for LayeredBuild<'_> {
         // The hook's element may look at something, which asks whether we are interested.
         let ctx = build.context_of(unit);
         let chain = self.state().chain;
-        let base = base_of(&chain, &self.program, unit, &ctx)?;
+        let base = base_of(&chain, &self.known.program, unit, &ctx)?;
         let mut state = self.state();
         let mut why = "something before it was done".to_owned();
         if state.search == Search::Looking {
@@ -351,18 +331,6 @@ fn clamp_times(build: &Build<'_>, upper: &Utf8Path) -> Result<(), HookError> {
         TargetRoot::open(upper)?.clamp_times(latest)?;
     }
     Ok(())
-}
-
-/// Returns what is not any more as a unit found it, in words.
-fn first_change(ctx: &HookContext<'_>, found: &[(dib_core::Source, Option<String>)]) -> Option<String> {
-    found.iter().find_map(|(source, old)| {
-        let new = ctx.find_again(source);
-        match new {
-            Ok(new) if new == *old => None,
-            Ok(new) => Some(chain::change(source, old.as_deref(), new.as_deref())),
-            Err(error) => Some(format!("{} can't be read: {error}", chain::shown(source))),
-        }
-    })
 }
 
 fn names(unit: Unit<'_>) -> (String, String, String) {

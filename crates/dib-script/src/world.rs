@@ -9,7 +9,7 @@ mod variables;
 use std::collections::BTreeMap;
 use std::fs;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::surroundings::environment_in_target;
 use dib_core::{ElementName, HookContext, HookError, Phase, Plan, PlannedHook, Surroundings};
 use dib_sys::TargetPath;
@@ -35,6 +35,16 @@ pub struct Places {
 }
 
 impl Places {
+    /// Returns those of a build whose own directory this is.
+    #[must_use]
+    pub fn below(build: &Utf8Path) -> Self {
+        Self {
+            build: build.to_owned(),
+            tree: build.join("mnt"),
+            hooks: build.join("hooks"),
+        }
+    }
+
     /// Returns the directory of shell functions (`_LIB`).
     #[must_use]
     pub fn library(&self) -> Utf8PathBuf {

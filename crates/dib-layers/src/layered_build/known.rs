@@ -1,0 +1,110 @@
+//! What is known of a unit's work, and why something is not.
+
+use std::io;
+
+use camino::Utf8Path;
+use dib_core::{Build, HookContext, HookError, Source};
+
+use super::chain::{self, Digest, base_of};
+use super::index::Index;
+use super::{Decision, Details, Outcome};
+use crate::{Layer, LayerKey, LayerStore};
+
+/// The layers of all builds by this program.
+pub(super) struct Known<'s> {
+    pub(super) store: &'s LayerStore,
+    pub(super) index: Index,
+    pub(super) program: Digest,
+}
+
+impl<'s> Known<'s> {
+    /// Returns what the store has, to which the directory `bases` leads.
+    pub(super) fn of(store: &'s LayerStore, bases: &Utf8Path, program: &Utf8Path) -> io::Result<Self> {
+        Ok(Self {
+            store,
+            index: Index::in_directory(bases),
+            program: chain::digest_of_file(program)?,
+        })
+    }
+
+    /// Finds the layer of a unit that looked at what there is now, or says why there is none.
+    pub(super) fn find(
+        &self,
+        ctx: &HookContext<'_>,
+        base: &Digest,
+    ) -> Result<(LayerKey, Layer, Details), String> {
+        let mut why = "it has not been done so before".to_owned();
+        for key in self.index.candidates(base) {
+            let layer = match self.store.find(&key) {
+                Ok(Some(layer)) => layer,
+                Ok(None) => {
+                    self.index.forget(base, &key);
+                    continue;
+                }
+                // What is damaged is gone from the store, and the unit can do its work again.
+                Err(error) => {
+                    why = format!("its layer can't be read: {error}");
+                    continue;
+                }
+            };
+            let Ok(details) = serde_json::from_value::<Details>(layer.description().details.clone()) else {
+                continue;
+            };
+            match first_change(ctx, &details.found) {
+                None => return Ok((key, layer, details)),
+                Some(changed) => why = changed,
+            }
+        }
+        Err(why)
+    }
+}
+
+/// Says of each unit of a build whether its work is known, and why where it is not. Nothing is run, and the tree is not looked
+/// at; what elements say of their downloads is asked.
+///
+/// # Errors
+/// When the program's file can't be read, or an element can't tell what its hook depends on.
+pub fn predict(
+    store: &LayerStore,
+    bases: &Utf8Path,
+    program: &Utf8Path,
+    build: &Build<'_>,
+) -> Result<Vec<Decision>, HookError> {
+    let known = Known::of(store, bases, program).map_err(HookError::foreign)?;
+    let mut chain = Digest::from([0; 32]);
+    let mut is_first_miss = true;
+    let mut decisions = Vec::new();
+    for unit in build.plan.kept_units() {
+        let mut outcome = Outcome::Ran("something before it is done".to_owned());
+        if is_first_miss {
+            let ctx = build.context_of(unit);
+            let base = base_of(&chain, &known.program, unit, &ctx)?;
+            match known.find(&ctx, &base) {
+                Ok((key, _, _)) => {
+                    chain = key;
+                    outcome = Outcome::Reused;
+                }
+                Err(why) => {
+                    is_first_miss = false;
+                    outcome = Outcome::Ran(why);
+                }
+            }
+        }
+        decisions.push(Decision {
+            unit: chain::name_of(unit),
+            outcome,
+        });
+    }
+    Ok(decisions)
+}
+
+/// Returns what is not any more as a unit found it, in words.
+fn first_change(ctx: &HookContext<'_>, found: &[(Source, Option<String>)]) -> Option<String> {
+    found
+        .iter()
+        .find_map(|(source, old)| match ctx.find_again(source) {
+            Ok(new) if new == *old => None,
+            Ok(new) => Some(chain::change(source, old.as_deref(), new.as_deref())),
+            Err(error) => Some(format!("{} can't be read: {error}", chain::shown(source))),
+        })
+}
