@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
@@ -201,4 +202,74 @@ fn a_damaged_layer_is_made_again() {
         "{}",
         ran.stderr
     );
+}
+
+/// Builds at once on one store, one in three killed at some moment, over and over.
+#[test]
+fn builds_share_a_store_and_are_killed_on_it() {
+    const AT_ONCE: usize = 8;
+    let rounds = std::env::var("DIB_TEST_ROUNDS").map_or(4, |rounds| rounds.parse().unwrap());
+    let world = World::new();
+    let commands = ["echo a > /etc/a", "echo b > /etc/b"];
+    let expected = commands.map(|command| image_without_layers(&world, command));
+    let mut state: u32 = 7;
+    let mut next = |bound: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % bound
+    };
+    for round in 0..rounds {
+        let mut builds = Vec::new();
+        for at in 0..AT_ONCE {
+            let which = next(2) as usize;
+            let name = format!("of{at}");
+            let mut command = build(&world, commands[which]);
+            command
+                .args(["-o", &name])
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped());
+            let is_killed = next(3) == 0;
+            builds.push((command.spawn().unwrap(), which, name, is_killed));
+        }
+        std::thread::sleep(Duration::from_millis(u64::from(next(250))));
+        for (child, _, _, is_killed) in &mut builds {
+            if *is_killed {
+                child.kill().unwrap();
+            }
+        }
+        for (child, which, name, is_killed) in builds {
+            let output = child.wait_with_output().unwrap();
+            if is_killed {
+                continue;
+            }
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "round {round}: {said}");
+            let image = fs::read(world.path(&format!("out/{name}.tar"))).unwrap();
+            assert!(
+                without_name(&image) == without_name(&expected[which]),
+                "round {round}: the image of {name} differs\n{said}"
+            );
+        }
+    }
+    let mut verify = world.program("dib");
+    verify.args(["cache", "verify"]);
+    let verified = succeed(&mut verify).stdout;
+    assert!(!verified.contains("removed"), "{verified}");
+    // What the killed ones have left is the next build's to remove.
+    succeed(&mut build(&world, commands[0]));
+    world.assert_nothing_is_left();
+}
+
+/// Returns the members of an image's archive but for the report that names the output.
+fn without_name(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = tar::Archive::new(archive);
+    let members = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().display().to_string();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        (path, bytes)
+    });
+    members
+        .filter(|(path, _)| !path.ends_with("tiny-report"))
+        .collect()
 }

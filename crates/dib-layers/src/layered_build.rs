@@ -22,7 +22,7 @@ use dib_sys::TargetRoot;
 use dib_sys::overlay::{LayerStack, LayersError, Seal};
 use serde::{Deserialize, Serialize};
 
-use crate::{LayerDescription, LayerInput, LayerStore};
+use crate::{LayerDescription, LayerInput, LayerKey, LayerStore};
 
 use self::chain::{Digest, base_of, key_of};
 use self::known::Known;
@@ -43,6 +43,8 @@ struct State {
     empty: Utf8PathBuf,
     /// The digest of all units so far.
     chain: Digest,
+    /// The layers of the units so far.
+    used: Vec<LayerKey>,
     /// The base of the unit under way.
     base: Option<Digest>,
     search: Search,
@@ -106,6 +108,7 @@ impl<'s> LayeredBuild<'s> {
                 stack,
                 empty: empty.to_owned(),
                 chain: Digest::from([0; 32]),
+                used: Vec::new(),
                 base: None,
                 search: Search::Looking,
                 replays: Replays::default(),
@@ -153,11 +156,12 @@ impl<'s> LayeredBuild<'s> {
     /// # Errors
     /// When the kernel refuses.
     pub fn unmount(self) -> Result<(), LayersError> {
-        self.state
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .stack
-            .unmount()
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Without those below a layer is of no use, so the first are to be the last that make way for others.
+        for key in state.used.iter().rev() {
+            let _ = self.known.store.find(key);
+        }
+        state.stack.unmount()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -189,6 +193,7 @@ impl<'s> LayeredBuild<'s> {
             .map_err(HookError::foreign)?;
         ctx.add_device_nodes(details.replays.device_nodes.clone());
         state.replays.follow(details.replays);
+        state.used.push(key);
         state.chain = key;
         Ok(None)
     }
@@ -246,7 +251,10 @@ impl<'s> LayeredBuild<'s> {
                 .map_err(HookError::foreign)
         });
         match written {
-            Ok(_) => self.known.index.remember(&base, &key),
+            Ok(_) => {
+                self.known.index.remember(&base, &key);
+                state.used.push(key);
+            }
             // A full disk costs the next build its time, and this one nothing.
             Err(error) => build.observer.output(&format!("a layer is not kept: {error}")),
         }
