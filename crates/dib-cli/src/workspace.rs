@@ -156,8 +156,9 @@ pub(crate) fn remove_leftovers(parent: &Utf8Path) -> Vec<Utf8PathBuf> {
             return false;
         };
         let own = locked.metadata().is_ok_and(|metadata| metadata.uid() == 0);
+        // It stays locked until its name is gone: a build that has just made it must not take it for its own in between.
         // Removing the name takes nothing but an empty directory.
-        own && clear(locked).is_ok() && fs::remove_dir(path).is_ok()
+        own && locked.try_clone().is_ok_and(|copy| clear(copy).is_ok()) && fs::remove_dir(path).is_ok()
     };
     entries
         .flatten()
