@@ -10,6 +10,7 @@ mod bootstrap;
 mod build;
 mod contest;
 mod formats;
+mod layers;
 mod machine;
 mod performance_page;
 mod place;
@@ -43,6 +44,9 @@ enum Subject {
     Bootstrap,
     /// A whole build of a bootable disk: beside diskimage-builder. Needs root.
     Build,
+    /// Builds in which nothing, a late or an early hook has changed, with layers: beside a build of ours with an empty cache, and
+    /// diskimage-builder. Needs root.
+    Layers,
     /// A tree as images: beside a loop mount, cp and qemu-img. Needs root.
     Formats,
 }
@@ -53,6 +57,7 @@ pub(crate) fn bench(options: &Bench) -> Result<(), TaskError> {
         Subject::RootStage => root_stage::measure(options),
         Subject::Bootstrap => bootstrap::measure(options),
         Subject::Build => build::measure(options),
+        Subject::Layers => layers::measure(options),
         Subject::Formats => formats::measure(options),
     }
 }

@@ -15,7 +15,6 @@ use sha2::{Digest, Sha256};
 
 use crate::HookContext;
 use crate::journal::Actor;
-use crate::plan::PlannedElement;
 
 /// What stands for the build's own directory in recorded paths: its name is another in each build.
 const BUILD_DIRECTORY: &str = "$TMP_BUILD_DIR";
@@ -126,35 +125,24 @@ impl HookContext<'_> {
         }
     }
 
-    /// Returns whether the hook's element declares a variable, or one that it depends on.
+    /// Returns whether the hook's element declares a variable.
     pub(crate) fn element_declares(&self, variable: &str) -> bool {
         let Actor::Hook { element, .. } = &self.actor else {
             return true;
         };
-        let elements = self.build().plan.elements();
-        let mut open = vec![element];
-        let mut seen = Vec::new();
-        while let Some(name) = open.pop() {
-            if seen.contains(&name) {
-                continue;
-            }
-            seen.push(name);
-            let of_name = |planned: &&PlannedElement<'_>| {
-                planned.element.name() == name || planned.element.provided().contains(name)
-            };
-            for planned in elements.iter().filter(of_name) {
-                if planned
-                    .element
-                    .variables()
-                    .iter()
-                    .any(|declared| declared.name == variable)
-                {
-                    return true;
-                }
-                open.extend(planned.element.dependencies());
-            }
-        }
-        false
+        let of_hook = self
+            .build()
+            .plan
+            .elements()
+            .iter()
+            .find(|planned| planned.element.name() == element);
+        of_hook.is_some_and(|planned| {
+            planned
+                .element
+                .variables()
+                .iter()
+                .any(|declared| declared.name == variable)
+        })
     }
 
     pub(crate) fn saw_plan(&self, part: PlanPart) {

@@ -213,7 +213,7 @@ impl HookContext<'_> {
     /// Runs a command in the target, its output going to the build's log.
     ///
     /// The command gets a clean environment: the usual `PATH`, `HOME=/root`, `LC_ALL=C`, the build's variables, those that the
-    /// hook's element or one that it depends on declares, the user's `DIB_…` that nobody declares, proxy variables,
+    /// hook's element declares, the user's `DIB_…` that nobody declares, proxy variables,
     /// `SOURCE_DATE_EPOCH`, and `more`.
     ///
     /// # Errors
