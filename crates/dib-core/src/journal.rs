@@ -207,13 +207,22 @@ impl fmt::Display for Effect {
                 Ok(())
             }
             Self::Configure { packages } => write!(formatter, "configure {packages} packages"),
-            Self::Run { argv, status } => write!(formatter, "run {} ({status})", argv.join(" ")),
+            Self::Run { argv, status } => write!(formatter, "run {} ({status})", in_a_line(argv)),
             Self::RunOnHost { argv, status } => {
-                write!(formatter, "run {} beside the target ({status})", argv.join(" "))
+                write!(formatter, "run {} beside the target ({status})", in_a_line(argv))
             }
             Self::Nothing { reason } => write!(formatter, "nothing to do: {reason}"),
         }
     }
+}
+
+/// Returns a command line without the scripts in it, which go over many lines.
+fn in_a_line(argv: &[String]) -> String {
+    let words: Vec<_> = argv
+        .iter()
+        .map(|word| if word.trim().contains('\n') { "…" } else { word })
+        .collect();
+    words.join(" ")
 }
 
 /// Who had an effect.

@@ -123,7 +123,11 @@ impl PlanError {
                 nearest: Some(nearest),
                 ..
             } => Some(format!("did you mean {nearest}?")),
-            Self::MissingElement { .. } => Some("`dib elements` lists the elements there are".to_owned()),
+            Self::MissingElement { .. } => Some(
+                "`dib elements` lists the elements there are; diskimage-builder has more, which are found where it is \
+                 installed, or where DIB_UPSTREAM_ELEMENTS says"
+                    .to_owned(),
+            ),
             Self::Unusable {
                 element,
                 is_overriding: true,
