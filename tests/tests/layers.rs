@@ -114,6 +114,30 @@ fn a_build_in_which_nothing_changed_runs_nothing() {
     assert!(!ran.stderr.contains("running install.d/"), "{}", ran.stderr);
     assert!(first == image(&world), "the images differ");
 
+    let why = |path: &str| {
+        let mut why = world.program("dib");
+        why.args(["why", "image.tar", path]);
+        run(&mut why)
+    };
+    for (path, said) in [
+        (
+            "/etc/a",
+            "/etc/a: install.d/50-tiny-command of myorg-tiny wrote it\n",
+        ),
+        (
+            "/etc/hostname",
+            "/etc/hostname: root.d/10-tiny-root of myorg-tiny wrote it\n",
+        ),
+        (
+            "/etc/tiny-report",
+            "/etc/tiny-report: cleanup.d/50-tiny-report of myorg-tiny (write",
+        ),
+    ] {
+        let ran = why(path);
+        assert!(ran.stdout.starts_with(said), "{}{}", ran.stdout, ran.stderr);
+    }
+    assert_eq!(why("/etc/nobody").code, Some(66));
+
     let mut plan = world.program("myorg-dib");
     plan.args(["plan", "myorg-tiny"])
         .env("DIB_LAYERS", "1")

@@ -11,6 +11,7 @@ mod help;
 mod image_files;
 mod image_options;
 mod run_parts;
+mod why;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -29,6 +30,7 @@ pub use element_info::ElementInfoArguments;
 pub use image_files::{BuildArguments, ImageFileArguments, ImageFileOptions};
 pub use image_options::{ImageOptions, Product};
 pub use run_parts::RunPartsArguments;
+pub use why::WhyArguments;
 
 /// A command line that was understood.
 #[derive(Debug, Clone)]

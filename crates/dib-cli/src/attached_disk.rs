@@ -113,7 +113,7 @@ pub(crate) fn build(
     phases.extend(build.run_some_phases(on_disk)?);
     attached.complete(&target, &directory.tree())?;
     let images = images::write(&build, disk, Some(&attached.image), directory, console)?;
-    report::write(&build.plan.spec().output.base, &phases, &images, &build)?;
+    report::write(&build.plan.spec().output.base, &phases, &images, &[], &build)?;
     Ok(images)
 }
 

@@ -9,6 +9,7 @@ mod element_info;
 mod elements;
 mod image_files;
 mod run_parts;
+mod why;
 
 use dib_core::{HookName, Phase, Plan, Registry};
 
@@ -81,6 +82,7 @@ pub(crate) fn run(
             }
         }
         DibCommand::Boot(arguments) => boot::run(arguments, environment),
+        DibCommand::Why(arguments) => why::run(arguments, environment),
         DibCommand::Convert(arguments) => convert::convert(arguments, environment),
         DibCommand::Image(arguments) => convert::image(arguments, environment, image_arguments),
         DibCommand::Cache(arguments) => cache::run(arguments, environment),

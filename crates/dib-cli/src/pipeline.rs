@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 use dib_core::variables::Origin;
 use dib_core::{Build, ImageSpec, Journal, LoopDevice, Plan, Registry, SandboxMachine, Variables};
 use dib_image::DiskSpec;
+use dib_layers::LayeredBuild;
 use dib_script::{Places, ScriptWorld};
 use dib_sys::TargetRoot;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
@@ -164,7 +165,8 @@ fn build_in_sandbox(
         LoopDevice::Unused => {
             let phases = build.run_phases()?;
             let images = images::write(&build, disk, None, directory, console)?;
-            report::write(&spec.output.base, &phases, &images, &build)?;
+            let used = layered.as_ref().map(LayeredBuild::used).unwrap_or_default();
+            report::write(&spec.output.base, &phases, &images, &used, &build)?;
             images
         }
         LoopDevice::Attached => attached_disk::build(&build, &world, disk, directory, console)?,

@@ -6,6 +6,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{Build, Entry, FileKind, PhaseProfile};
 use dib_image::WrittenImage;
+use dib_layers::layered_build::UsedLayer;
 use dib_sys::{InvalidTargetPath, TargetError, TargetPath, TargetRoot, WalkStep};
 use serde::Serialize;
 
@@ -42,6 +43,8 @@ struct Report<'r> {
     phases: &'r [PhaseProfile],
     images: Vec<Image<'r>>,
     journal: &'r [Entry],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    layers: &'r [UsedLayer],
 }
 
 #[derive(Serialize)]
@@ -59,6 +62,7 @@ pub(crate) fn write(
     base: &Utf8Path,
     phases: &[PhaseProfile],
     images: &[WrittenImage],
+    layers: &[UsedLayer],
     build: &Build<'_>,
 ) -> Result<(), ReportError> {
     let directory = Utf8PathBuf::from(format!("{base}.d"));
@@ -74,6 +78,7 @@ pub(crate) fn write(
         phases,
         images,
         journal: &build.journal.entries(),
+        layers,
     })
     .expect("a report's maps have texts for keys");
     write_file(&directory.join("report.json"), &report)?;

@@ -43,8 +43,10 @@ struct State {
     empty: Utf8PathBuf,
     /// The digest of all units so far.
     chain: Digest,
-    /// The layers of the units so far.
-    used: Vec<LayerKey>,
+    /// The units so far, each with its layer.
+    used: Vec<UsedLayer>,
+    /// The unit under way.
+    unit: String,
     /// The base of the unit under way.
     base: Option<Digest>,
     search: Search,
@@ -82,6 +84,15 @@ pub enum Outcome {
     Ran(String),
 }
 
+/// A unit of a build, and the layer that holds what it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedLayer {
+    /// The unit, such as `root.d/08-debootstrap`.
+    pub unit: String,
+    /// Its layer.
+    pub layer: LayerKey,
+}
+
 /// What a layer's description holds for builds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Details {
@@ -109,6 +120,7 @@ impl<'s> LayeredBuild<'s> {
                 empty: empty.to_owned(),
                 chain: Digest::from([0; 32]),
                 used: Vec::new(),
+                unit: String::new(),
                 base: None,
                 search: Search::Looking,
                 replays: Replays::default(),
@@ -151,6 +163,12 @@ impl<'s> LayeredBuild<'s> {
         )
     }
 
+    /// Returns the units whose layers the tree is made of, in their order.
+    #[must_use]
+    pub fn used(&self) -> Vec<UsedLayer> {
+        self.state().used.clone()
+    }
+
     /// Takes the tree apart, with all that is mounted in it.
     ///
     /// # Errors
@@ -158,8 +176,8 @@ impl<'s> LayeredBuild<'s> {
     pub fn unmount(self) -> Result<(), LayersError> {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Without those below a layer is of no use, so the first are to be the last that make way for others.
-        for key in state.used.iter().rev() {
-            let _ = self.known.store.find(key);
+        for used in state.used.iter().rev() {
+            let _ = self.known.store.find(&used.layer);
         }
         state.stack.unmount()
     }
@@ -193,7 +211,7 @@ impl<'s> LayeredBuild<'s> {
             .map_err(HookError::foreign)?;
         ctx.add_device_nodes(details.replays.device_nodes.clone());
         state.replays.follow(details.replays);
-        state.used.push(key);
+        state.use_layer(key);
         state.chain = key;
         Ok(None)
     }
@@ -253,7 +271,7 @@ impl<'s> LayeredBuild<'s> {
         match written {
             Ok(_) => {
                 self.known.index.remember(&base, &key);
-                state.used.push(key);
+                state.use_layer(key);
             }
             // A full disk costs the next build its time, and this one nothing.
             Err(error) => build.observer.output(&format!("a layer is not kept: {error}")),
@@ -264,6 +282,12 @@ impl<'s> LayeredBuild<'s> {
 }
 
 impl State {
+    /// Notes the layer of the unit under way.
+    fn use_layer(&mut self, layer: LayerKey) {
+        let unit = self.unit.clone();
+        self.used.push(UsedLayer { unit, layer });
+    }
+
     /// Keeps no more layers.
     fn end(&mut self, reason: &str) {
         self.search = Search::Over;
@@ -284,7 +308,11 @@ impl Layering for LayeredBuild<'_> {
         }
         // The hook's element may look at something, which asks whether we are interested.
         let ctx = build.context_of(unit);
-        let chain = self.state().chain;
+        let chain = {
+            let mut state = self.state();
+            state.unit = chain::name_of(unit);
+            state.chain
+        };
         let base = base_of(&chain, &self.known.program, unit, &ctx)?;
         let mut state = self.state();
         let mut why = "something before it was done".to_owned();

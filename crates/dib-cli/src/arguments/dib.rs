@@ -4,7 +4,9 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::{BootArguments, BuildArguments, ConvertArguments, ImageOptions, TreeArguments, help};
+use super::{
+    BootArguments, BuildArguments, ConvertArguments, ImageOptions, TreeArguments, WhyArguments, help,
+};
 
 /// Build bootable disk images out of elements, without root and without loop devices.
 #[derive(Debug, Clone, Parser)]
@@ -42,6 +44,13 @@ pub enum DibCommand {
     /// Compresses on all cores. The output gets its name when it is complete.
     #[command(after_long_help = help::of_convert())]
     Convert(ConvertArguments),
+
+    /// Say which hook wrote a file of an image last.
+    ///
+    /// It reads what the build left beside the image, and the layers of its hooks. What commands of hooks wrote shows where the
+    /// image was built with `DIB_LAYERS=1`.
+    #[command(after_long_help = "Example:\n  dib why trixie.qcow2 /etc/locale.gen\n")]
+    Why(WhyArguments),
 
     /// List the elements there are, or show one.
     Elements(ElementsArguments),
