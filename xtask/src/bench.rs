@@ -16,6 +16,8 @@ mod performance_page;
 mod place;
 mod root_stage;
 
+use place::Cost;
+
 /// Measures a part of a build beside the tools that others use, and fails when it is not fast enough.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bench {
@@ -75,6 +77,39 @@ impl Times {
 
     fn least(&self) -> Duration {
         self.0.iter().min().copied().unwrap_or_default()
+    }
+}
+
+/// What the same work took, several times.
+#[derive(Debug, Default)]
+struct Costs {
+    times: Times,
+    processor_times: Times,
+}
+
+impl Costs {
+    fn add(&mut self, cost: Cost) {
+        self.times.0.push(cost.time);
+        self.processor_times.0.push(cost.processor_time);
+    }
+
+    /// Returns the median, in seconds.
+    fn seconds(&self) -> f64 {
+        self.times.median().as_secs_f64()
+    }
+
+    /// Returns the least, in seconds.
+    fn least(&self) -> f64 {
+        self.times.least().as_secs_f64()
+    }
+
+    fn rounds(&self) -> usize {
+        self.times.0.len()
+    }
+
+    /// Returns the median of the processors' time, in seconds.
+    fn processor_seconds(&self) -> f64 {
+        self.processor_times.median().as_secs_f64()
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::fs;
 
-use super::contest::{Contest, SUITE};
+use super::contest::Contest;
 use super::place::Cost;
-use super::{Bench, Times, machine, performance_page};
+use super::{Bench, Costs, machine, performance_page};
 use crate::progress;
 use crate::report::{self, Report};
 use crate::task_error::TaskError;
@@ -34,10 +34,10 @@ impl Contest {
         let mut outcome = Outcome::default();
         for round in 0..rounds.max(slow_rounds).max(1) {
             self.place.forget()?;
-            let cold = self.our_disk("cold")?;
+            let cold = self.our_disk("cold", &[])?;
             outcome.cold.add(cold, self.size_of_qcow2()?);
             outcome.report = Some(report::of_build(&self.place.output())?);
-            let warm = self.our_disk("warm")?;
+            let warm = self.our_disk("warm", &[])?;
             outcome.warm.add(warm, self.size_of_qcow2()?);
             if round < slow_rounds.max(1) {
                 let command = self.upstream.debian_minimal(
@@ -53,23 +53,6 @@ impl Contest {
         Ok(outcome)
     }
 
-    fn our_disk(&self, name: &str) -> Result<Cost, TaskError> {
-        let mut command = self.place.command(self.dib.as_str());
-        command.args([
-            "build",
-            "-t",
-            "qcow2",
-            "-o",
-            self.place.output().as_str(),
-            "vm",
-            "debian-minimal",
-        ]);
-        command
-            .env("DIB_RELEASE", SUITE)
-            .env("DIB_IMAGE_CACHE", self.place.cache());
-        self.place.time(&format!("dib-{name}"), &command)
-    }
-
     fn size_of_qcow2(&self) -> Result<u64, TaskError> {
         let path = self.place.output().with_extension("qcow2");
         Ok(fs::metadata(&path)
@@ -81,20 +64,14 @@ impl Contest {
 /// What one way to build took, and how large its image came out last.
 #[derive(Debug, Default)]
 struct Measured {
-    times: Times,
-    processor_times: Times,
+    costs: Costs,
     size: u64,
 }
 
 impl Measured {
     fn add(&mut self, cost: Cost, size: u64) {
-        self.times.0.push(cost.time);
-        self.processor_times.0.push(cost.processor_time);
+        self.costs.add(cost);
         self.size = size;
-    }
-
-    fn seconds(&self) -> f64 {
-        self.times.median().as_secs_f64()
     }
 }
 
@@ -119,12 +96,12 @@ impl Outcome {
         ] {
             lines.push(format!(
                 "| {name} | {:.1} s | {:.1} s | {} | {:.1} s | {} | {:.2} |",
-                measured.seconds(),
-                measured.times.least().as_secs_f64(),
-                measured.times.0.len(),
-                measured.processor_times.median().as_secs_f64(),
+                measured.costs.seconds(),
+                measured.costs.least(),
+                measured.costs.rounds(),
+                measured.costs.processor_seconds(),
                 progress::size(measured.size),
-                measured.seconds() / self.upstream.seconds(),
+                measured.costs.seconds() / self.upstream.costs.seconds(),
             ));
         }
         lines.push(format!("\n{}", machine::facts(workspace)?));
@@ -138,7 +115,7 @@ impl Outcome {
     }
 
     fn fault(&self) -> Option<String> {
-        let ratio = self.cold.seconds() / self.upstream.seconds();
+        let ratio = self.cold.costs.seconds() / self.upstream.costs.seconds();
         (ratio > LIMIT)
             .then(|| format!("dib, cold: {ratio:.2} of the time of diskimage-builder, not {LIMIT:.2}"))
     }

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::Bench;
-use super::place::Place;
+use super::place::{Cost, Place};
 use crate::build_image;
 use crate::host_archive::{self, HostArchive};
 use crate::needs;
@@ -41,5 +41,24 @@ impl Contest {
             dib: build_image::build_dib(workspace)?,
             place: Place::make(subject, &options.directory, &workspace.target.join("bench"))?,
         })
+    }
+
+    /// Builds our bootable disk, with these variables besides.
+    pub(super) fn our_disk(&self, name: &str, variables: &[(&str, &str)]) -> Result<Cost, TaskError> {
+        let mut command = self.place.command(self.dib.as_str());
+        command.args([
+            "build",
+            "-t",
+            "qcow2",
+            "-o",
+            self.place.output().as_str(),
+            "vm",
+            "debian-minimal",
+        ]);
+        command
+            .env("DIB_RELEASE", SUITE)
+            .env("DIB_IMAGE_CACHE", self.place.cache())
+            .envs(variables.iter().copied());
+        self.place.time(&format!("dib-{name}"), &command)
     }
 }

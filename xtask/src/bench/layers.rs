@@ -1,9 +1,9 @@
 //! Builds that go on from what others did: `vm debian-minimal` as qcow2, where nothing, a late or an early hook has changed,
 //! beside our own build with an empty cache and diskimage-builder's, which has nothing of the kind.
 
-use super::contest::{Contest, SUITE};
+use super::contest::Contest;
 use super::place::Cost;
-use super::{Bench, Times, machine, performance_page};
+use super::{Bench, Costs, machine, performance_page};
 use crate::task_error::TaskError;
 use crate::workspace::Workspace;
 
@@ -34,22 +34,21 @@ impl Contest {
         let mut outcome = Outcome::default();
         for round in 0..rounds.max(1) {
             self.place.forget()?;
-            outcome.without.add(self.build("without-layers", None)?);
+            outcome.without.add(self.our_disk("without-layers", &[])?);
             self.place.forget()?;
-            let layers = |name: &str, variable| self.build(name, Some(variable));
             outcome
                 .cold
-                .add(layers("cold", ("DIB_MODPROBE_BLACKLIST", "floppy"))?);
+                .add(self.with_layers("cold", ("DIB_MODPROBE_BLACKLIST", "floppy"))?);
             outcome
                 .nothing
-                .add(layers("nothing", ("DIB_MODPROBE_BLACKLIST", "floppy"))?);
+                .add(self.with_layers("nothing", ("DIB_MODPROBE_BLACKLIST", "floppy"))?);
             outcome
                 .late
-                .add(layers("late", ("DIB_MODPROBE_BLACKLIST", "pcspkr"))?);
+                .add(self.with_layers("late", ("DIB_MODPROBE_BLACKLIST", "pcspkr"))?);
             let other = self.place.cache().join("another-ccache");
             outcome
                 .early
-                .add(layers("early", ("DIB_CCACHE_DIR", other.as_str()))?);
+                .add(self.with_layers("early", ("DIB_CCACHE_DIR", other.as_str()))?);
             if round == 0 {
                 let command = self.upstream.debian_minimal(
                     &self.archive,
@@ -65,54 +64,20 @@ impl Contest {
         Ok(outcome)
     }
 
-    /// Builds, with layers where a variable is given.
-    fn build(&self, name: &str, variable: Option<(&str, &str)>) -> Result<Cost, TaskError> {
-        let mut command = self.place.command(self.dib.as_str());
-        command.args([
-            "build",
-            "-t",
-            "qcow2",
-            "-o",
-            self.place.output().as_str(),
-            "vm",
-            "debian-minimal",
-        ]);
-        command
-            .env("DIB_RELEASE", SUITE)
-            .env("DIB_IMAGE_CACHE", self.place.cache());
-        if let Some((name, value)) = variable {
-            command.env("DIB_LAYERS", "1").env(name, value);
-        }
-        self.place.time(&format!("dib-{name}"), &command)
-    }
-}
-
-/// What the same build took, several times.
-#[derive(Debug, Default)]
-struct Measured {
-    times: Times,
-    processor_times: Times,
-}
-
-impl Measured {
-    fn add(&mut self, cost: Cost) {
-        self.times.0.push(cost.time);
-        self.processor_times.0.push(cost.processor_time);
-    }
-
-    fn seconds(&self) -> f64 {
-        self.times.median().as_secs_f64()
+    /// Builds with layers.
+    fn with_layers(&self, name: &str, variable: (&str, &str)) -> Result<Cost, TaskError> {
+        self.our_disk(name, &[("DIB_LAYERS", "1"), variable])
     }
 }
 
 #[derive(Debug, Default)]
 struct Outcome {
-    without: Measured,
-    cold: Measured,
-    nothing: Measured,
-    late: Measured,
-    early: Measured,
-    upstream: Measured,
+    without: Costs,
+    cold: Costs,
+    nothing: Costs,
+    late: Costs,
+    early: Costs,
+    upstream: Costs,
 }
 
 impl Outcome {
@@ -135,9 +100,9 @@ impl Outcome {
             lines.push(format!(
                 "| {name} | {:.1} s | {:.1} s | {} | {:.1} s | {:.2} | {:.2} |",
                 measured.seconds(),
-                measured.times.least().as_secs_f64(),
-                measured.times.0.len(),
-                measured.processor_times.median().as_secs_f64(),
+                measured.least(),
+                measured.rounds(),
+                measured.processor_seconds(),
                 measured.seconds() / self.cold.seconds(),
                 measured.seconds() / self.upstream.seconds(),
             ));
