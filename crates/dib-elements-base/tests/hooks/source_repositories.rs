@@ -127,6 +127,11 @@ fn shown(recording: &Recording) -> String {
             is_left_out = line.contains("/.git/");
         }
         if !is_left_out {
+            // The manifest names the fixture's directory, whose path is as long as the machine has it.
+            let line = match line.split_once(" (") {
+                Some((start, _)) if start.contains("dib-manifest-git-image 0644") => start,
+                _ => line,
+            };
             text.push_str(line);
             text.push('\n');
         }
@@ -163,7 +168,7 @@ fn a_git_repository_is_cloned_and_written_down() {
       create directory /etc
       write /etc/dib-source-repositories 0644 (7 bytes)
       create directory /etc/dib-manifests
-      write /etc/dib-manifests/dib-manifest-git-image 0644 (83 bytes)
+      write /etc/dib-manifests/dib-manifest-git-image 0644
     target
       + /etc/ 0755
       + /etc/dib-manifests/ 0755
@@ -224,7 +229,7 @@ fn branches_changes_and_commits_are_references() {
       rename /.dib-source-repository to /opt/c
       write /etc/dib-source-repositories 0644 (21 bytes)
       create directory /etc/dib-manifests
-      write /etc/dib-manifests/dib-manifest-git-image 0644 (243 bytes)
+      write /etc/dib-manifests/dib-manifest-git-image 0644
     target
       + /etc/ 0755
       + /etc/dib-manifests/ 0755
