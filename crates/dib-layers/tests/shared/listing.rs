@@ -55,7 +55,8 @@ fn list(root: &Path, path: &Path, inodes: &mut HashMap<u64, String>, listing: &m
             line,
             " {}={}",
             attribute.escape_ascii(),
-            value[..length].escape_ascii()
+            // Words are told apart by blanks, and a value may be any bytes.
+            value[..length].escape_ascii().to_string().replace(' ', "\\x20")
         )
         .unwrap();
     }
