@@ -61,16 +61,38 @@ pub trait Layering {
     /// # Errors
     /// When what is kept can't be put in place.
     fn settle(&self, build: &Build<'_>) -> Result<(), HookError>;
+
+    /// Takes notice of a unit after those whose work may be kept, which is run in each build.
+    ///
+    /// # Errors
+    /// When what it depends on can't be told.
+    fn watch(&self, build: &Build<'_>, unit: Unit<'_>, ran: &Ran<'_>) -> Result<(), HookError>;
+}
+
+/// Returns whether the work of a phase's units may be kept: none of it once the tree is prepared for its disk, since hooks
+/// leave files beside the image then.
+pub(crate) fn is_kept(phase: Phase) -> bool {
+    phase <= Phase::PostRoot
 }
 
 impl Plan<'_> {
     /// Returns the units whose work may be kept, in the order in which they run.
     #[must_use]
     pub fn kept_units(&self) -> Vec<Unit<'_>> {
-        let phases = Phase::ALL.into_iter().filter(|phase| *phase <= Phase::PostRoot);
+        self.units_where(is_kept)
+    }
+
+    /// Returns the units after those whose work may be kept, in the order in which they run.
+    #[must_use]
+    pub fn watched_units(&self) -> Vec<Unit<'_>> {
+        self.units_where(|phase| !is_kept(phase))
+    }
+
+    fn units_where(&self, is_wanted: fn(Phase) -> bool) -> Vec<Unit<'_>> {
+        let phases = Phase::ALL.into_iter().filter(|phase| is_wanted(*phase));
         phases
             .flat_map(|phase| {
-                let (before, after) = staging::kept_steps(phase);
+                let (before, after) = staging::steps(phase);
                 let steps = |names: &'static [&'static str]| names.iter().map(|name| Unit::Step(name));
                 steps(before)
                     .chain(self.hooks_of(phase).map(Unit::Hook))
@@ -109,6 +131,10 @@ impl Layering for NoLayering {
     }
 
     fn settle(&self, _build: &Build<'_>) -> Result<(), HookError> {
+        Ok(())
+    }
+
+    fn watch(&self, _build: &Build<'_>, _unit: Unit<'_>, _ran: &Ran<'_>) -> Result<(), HookError> {
         Ok(())
     }
 }

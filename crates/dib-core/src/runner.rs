@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::layering::{Fate, Layering, NoLayering, Ran, Unit};
+use crate::layering::{Fate, Layering, NoLayering, Ran, Unit, is_kept};
 use crate::observer::{HookTiming, PhaseProfile};
 use crate::surroundings::environment_in_target;
 use crate::{BreakPoint, Build, HookContext, HookError, HookName, Phase, PlannedHook, staging};
@@ -84,7 +84,7 @@ impl Build<'_> {
     /// When a hook or a break point's shell fails.
     pub fn run_phase(&self, phase: Phase) -> Result<PhaseProfile, RunError> {
         let _span = tracing::info_span!("phase", %phase).entered();
-        if phase > Phase::PostRoot || self.stops_in(phase) {
+        if !is_kept(phase) || self.stops_in(phase) {
             self.settle()?;
         }
         let hooks = self.enter(phase).map_err(|source| RunError::Step {
@@ -163,7 +163,7 @@ impl Build<'_> {
             device_nodes: self.kept_nodes_from(nodes),
             seconds: timing.seconds,
         };
-        layering.finish(self, unit, &ran).map_err(failed)?;
+        self.tell_of(hook.phase, unit, &ran).map_err(failed)?;
         self.observer.hook_finished(&timing);
         Ok(timing)
     }
@@ -192,16 +192,24 @@ impl Build<'_> {
             device_nodes: Vec::new(),
             seconds: start.elapsed().as_secs_f64(),
         };
-        layering.finish(self, unit, &ran).map_err(failed)
+        self.tell_of(phase, unit, &ran).map_err(failed)
     }
 
-    /// Returns who keeps what the units of a phase do: nobody once the tree is prepared for its disk, since hooks leave
-    /// files beside the image then.
+    /// Returns who keeps what the units of a phase do.
     fn layering_of(&self, phase: Phase) -> &dyn Layering {
-        if phase <= Phase::PostRoot {
+        if is_kept(phase) {
             self.layering
         } else {
             &NoLayering
+        }
+    }
+
+    /// Tells who keeps what units do of one that has run.
+    fn tell_of(&self, phase: Phase, unit: Unit<'_>, ran: &Ran<'_>) -> Result<(), HookError> {
+        if is_kept(phase) {
+            self.layering.finish(self, unit, ran)
+        } else {
+            self.layering.watch(self, unit, ran)
         }
     }
 

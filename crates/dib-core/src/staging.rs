@@ -14,11 +14,13 @@ const RESOLVER: &str = "/etc/resolv.conf";
 /// Elements may put here what the image shall have as its resolver file; upstream documents the name.
 const RESOLVER_ASIDE: &str = "/etc/resolv.conf.ORIG";
 
-/// Returns the names of the steps that come before a phase whose work may be kept, and after it.
-pub(crate) fn kept_steps(phase: Phase) -> (&'static [&'static str], &'static [&'static str]) {
+/// Returns the names of the steps that come before a phase, and after it.
+pub(crate) fn steps(phase: Phase) -> (&'static [&'static str], &'static [&'static str]) {
     match phase {
         Phase::Root => (&[READ_TIME], &[LOOK_AT_TARGET, RESOLVER_STEP, KERNEL_STEP]),
         Phase::PostRoot => (&[], &[UNMOUNT]),
+        Phase::PreFinalise => (&[FSTAB_STEP, KERNEL_STEP], &[]),
+        Phase::Cleanup => (&[], &[UNMOUNT, RESOLVER_BACK_STEP, TIDY, CLAMP_TIMES]),
         _ => (&[], &[]),
     }
 }
@@ -28,6 +30,10 @@ const LOOK_AT_TARGET: &str = "look at the target";
 const RESOLVER_STEP: &str = "put the resolver file aside";
 const KERNEL_STEP: &str = "mount kernel file systems";
 const UNMOUNT: &str = "unmount";
+const FSTAB_STEP: &str = "write /etc/fstab";
+const RESOLVER_BACK_STEP: &str = "put the resolver file back";
+const TIDY: &str = "tidy the tree";
+const CLAMP_TIMES: &str = "clamp times";
 
 /// Takes the steps that come before a phase.
 pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
@@ -35,7 +41,7 @@ pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
         // It is needed at the end, but a mistake in it shows at once.
         Phase::Root => step(build, phase, READ_TIME, |ctx| latest_time(ctx).map(drop)),
         Phase::PreFinalise => {
-            step(build, phase, "write /etc/fstab", write_fstab)?;
+            step(build, phase, FSTAB_STEP, write_fstab)?;
             step(build, phase, KERNEL_STEP, mount_kernel_file_systems)
         }
         _ => Ok(()),
@@ -58,9 +64,9 @@ pub(crate) fn after(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
         Phase::PostRoot => step(build, phase, UNMOUNT, unmount_all),
         Phase::Cleanup => {
             step(build, phase, UNMOUNT, unmount_all_but_the_disk)?;
-            step(build, phase, "put the resolver file back", put_resolver_back)?;
-            step(build, phase, "tidy the tree", tidy)?;
-            step(build, phase, "clamp times", clamp_times)
+            step(build, phase, RESOLVER_BACK_STEP, put_resolver_back)?;
+            step(build, phase, TIDY, tidy)?;
+            step(build, phase, CLAMP_TIMES, clamp_times)
         }
         _ => Ok(()),
     }

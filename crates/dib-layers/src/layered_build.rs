@@ -8,10 +8,13 @@
 //! The first unit that is not known ends the search: from there on all of them run.
 
 mod chain;
+mod decision;
+mod finished;
 mod index;
 mod known;
 mod replay;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,6 +31,8 @@ use self::chain::{Digest, base_of, key_of};
 use self::known::Known;
 use self::replay::Replays;
 
+pub use self::decision::{Decision, Outcome, UsedLayer};
+pub use self::finished::{FinishedTree, WatchedUnit};
 pub use self::known::predict;
 
 /// Keeps what the units of a build do in a store, and takes what is there out of it.
@@ -52,6 +57,10 @@ struct State {
     search: Search,
     replays: Replays,
     decisions: Vec<Decision>,
+    /// The bases of the first units, worked out already.
+    foreseen: VecDeque<Digest>,
+    /// The units after those whose work is kept.
+    watched: Vec<WatchedUnit>,
 }
 
 /// Whether layers are looked for, and kept.
@@ -65,32 +74,11 @@ enum Search {
     Over,
 }
 
-/// What was decided about a unit, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decision {
-    /// The unit, such as `root.d/08-debootstrap`.
-    pub unit: String,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What became of a unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It is known, and was not run.
-    Reused,
-    /// It was run, for that reason.
-    Ran(String),
-}
-
-/// A unit of a build, and the layer that holds what it did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsedLayer {
-    /// The unit, such as `root.d/08-debootstrap`.
-    pub unit: String,
-    /// Its layer.
-    pub layer: LayerKey,
+impl Search {
+    /// Returns whether all that was done so far can be known again.
+    fn is_known(self) -> bool {
+        self != Self::Over
+    }
 }
 
 /// What a layer's description holds for builds.
@@ -125,8 +113,21 @@ impl<'s> LayeredBuild<'s> {
                 search: Search::Looking,
                 replays: Replays::default(),
                 decisions: Vec::new(),
+                foreseen: VecDeque::new(),
+                watched: Vec::new(),
             }),
         })
+    }
+
+    /// Looks which units of a build that has not begun are known, and returns the digest of them all if all are.
+    ///
+    /// # Errors
+    /// When an element can't tell what its hook depends on.
+    pub fn foresee(&self, build: &Build<'_>) -> Result<Option<LayerKey>, HookError> {
+        let foreseen = self.known.foresee(build)?;
+        let mut state = self.state();
+        state.foreseen = foreseen.bases.into();
+        Ok(foreseen.is_whole.then_some(foreseen.chain))
     }
 
     /// Returns what was decided about the units so far.
@@ -313,7 +314,11 @@ impl Layering for LayeredBuild<'_> {
             state.unit = chain::name_of(unit);
             state.chain
         };
-        let base = base_of(&chain, &self.known.program, unit, &ctx)?;
+        let foreseen = self.state().foreseen.pop_front();
+        let base = match foreseen {
+            Some(base) => base,
+            None => base_of(&chain, &self.known.program, unit, &ctx)?,
+        };
         let mut state = self.state();
         let mut why = "something before it was done".to_owned();
         if state.search == Search::Looking {
@@ -330,6 +335,7 @@ impl Layering for LayeredBuild<'_> {
                 Some(reason) => why = reason,
             }
             taken.search = Search::Keeping;
+            taken.foreseen.clear();
             drop(taken);
             self.settle(build)?;
             state = self.state();
@@ -353,6 +359,10 @@ impl Layering for LayeredBuild<'_> {
             .show_restored(build.target)
             .map_err(HookError::foreign)?;
         state.replays.play(build)
+    }
+
+    fn watch(&self, build: &Build<'_>, unit: Unit<'_>, ran: &Ran<'_>) -> Result<(), HookError> {
+        self.notice(build, unit, ran)
     }
 }
 

@@ -57,6 +57,50 @@ impl<'s> Known<'s> {
         }
         Err(why)
     }
+
+    /// Says of each unit of a build whether its work is known, and why where it is not.
+    pub(super) fn foresee(&self, build: &Build<'_>) -> Result<Foreseen, HookError> {
+        let mut foreseen = Foreseen {
+            decisions: Vec::new(),
+            bases: Vec::new(),
+            chain: Digest::from([0; 32]),
+            is_whole: true,
+        };
+        for unit in build.plan.kept_units() {
+            let mut outcome = Outcome::Ran("something before it is done".to_owned());
+            if foreseen.is_whole {
+                let ctx = build.context_of(unit);
+                let base = base_of(&foreseen.chain, &self.program, unit, &ctx)?;
+                foreseen.bases.push(base);
+                match self.find(&ctx, &base) {
+                    Ok((key, _, _)) => {
+                        foreseen.chain = key;
+                        outcome = Outcome::Reused;
+                    }
+                    Err(why) => {
+                        foreseen.is_whole = false;
+                        outcome = Outcome::Ran(why);
+                    }
+                }
+            }
+            foreseen.decisions.push(Decision {
+                unit: chain::name_of(unit),
+                outcome,
+            });
+        }
+        Ok(foreseen)
+    }
+}
+
+/// What is known of a build before it begins.
+pub(super) struct Foreseen {
+    pub(super) decisions: Vec<Decision>,
+    /// The bases of the units up to the first that is not known.
+    pub(super) bases: Vec<Digest>,
+    /// The digest of all units that are known.
+    pub(super) chain: Digest,
+    /// Whether all are.
+    pub(super) is_whole: bool,
 }
 
 /// Says of each unit of a build whether its work is known, and why where it is not. Nothing is run, and the tree is not looked
@@ -71,35 +115,11 @@ pub fn predict(
     build: &Build<'_>,
 ) -> Result<Vec<Decision>, HookError> {
     let known = Known::of(store, bases, program).map_err(HookError::foreign)?;
-    let mut chain = Digest::from([0; 32]);
-    let mut is_first_miss = true;
-    let mut decisions = Vec::new();
-    for unit in build.plan.kept_units() {
-        let mut outcome = Outcome::Ran("something before it is done".to_owned());
-        if is_first_miss {
-            let ctx = build.context_of(unit);
-            let base = base_of(&chain, &known.program, unit, &ctx)?;
-            match known.find(&ctx, &base) {
-                Ok((key, _, _)) => {
-                    chain = key;
-                    outcome = Outcome::Reused;
-                }
-                Err(why) => {
-                    is_first_miss = false;
-                    outcome = Outcome::Ran(why);
-                }
-            }
-        }
-        decisions.push(Decision {
-            unit: chain::name_of(unit),
-            outcome,
-        });
-    }
-    Ok(decisions)
+    Ok(known.foresee(build)?.decisions)
 }
 
 /// Returns what is not any more as a unit found it, in words.
-fn first_change(ctx: &HookContext<'_>, found: &[(Source, Option<String>)]) -> Option<String> {
+pub(super) fn first_change(ctx: &HookContext<'_>, found: &[(Source, Option<String>)]) -> Option<String> {
     found
         .iter()
         .find_map(|(source, old)| match ctx.find_again(source) {
