@@ -11,8 +11,8 @@ use std::thread;
 use dib_core::inputs::digest;
 use dib_core::{Element, Freshness, HookContext, HookError, PackageAction, Phase};
 use dib_deb::{
-    Ahead, Archive, Expiry, Place, Recommends, Stage, Transaction, bootstrap_set, check_names, fetch_release,
-    mark_automatic, noninteractive_environment, resolve,
+    Ahead, Archive, Expiry, Place, Recommends, Stage, SuiteSource, Transaction, bootstrap_set, check_names,
+    fetch_release, mark_automatic, noninteractive_environment, resolve,
 };
 
 use crate::image_keyrings::write_keyrings;
@@ -126,15 +126,25 @@ pub fn debootstrap_inputs(ctx: &HookContext<'_>) -> Result<Vec<(String, String)>
         "the archives".to_owned(),
         digest(format!("{wanted:?}").as_bytes()),
     )];
-    for suite in sources::suites(&lists, ctx.arch().name(), expiry)? {
-        let release = fetch_release(
-            ctx.cache(),
-            &suite.base_uri,
-            &suite.suite,
-            &suite.keyring,
-            suite.expiry,
-        )
-        .map_err(HookError::foreign)?;
+    let suites = sources::suites(&lists, ctx.arch().name(), expiry)?;
+    let cache = ctx.cache();
+    let fetched: Vec<_> = thread::scope(|scope| {
+        let fetch = |suite: &SuiteSource| {
+            fetch_release(cache, &suite.base_uri, &suite.suite, &suite.keyring, suite.expiry)
+        };
+        let threads: Vec<_> = suites
+            .iter()
+            .map(|suite| scope.spawn(move || fetch(suite)))
+            .collect();
+        let joined = threads.into_iter().map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        joined.collect()
+    });
+    for release in fetched {
+        let release = release.map_err(HookError::foreign)?;
         let bytes: Vec<_> = release.files.iter().map(|(_, bytes)| bytes.as_ref()).collect();
         inputs.push((release.url_of("InRelease"), digest(&bytes.concat())));
     }

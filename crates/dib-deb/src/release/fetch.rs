@@ -1,10 +1,10 @@
 //! Fetching a release and checking its signature.
 
 use std::io::{self, Read as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dib_cache::{
-    Cache, CacheError, CacheKey, Check, Download, Judge, Keyring, Origin, VerifiedSignature,
+    Cache, CacheError, CacheKey, Check, Download, Judge, Keyring, Origin, SignatureError, VerifiedSignature,
     verify_clearsigned, verify_detached,
 };
 
@@ -95,11 +95,13 @@ struct Found {
 
 impl Place<'_> {
     fn inline(&self, keyring: &Keyring) -> Result<Found, ReleaseError> {
-        let judging = keyring.clone();
-        let judge = Judge::new(move |bytes: &[u8]| verify_clearsigned(&judging, bytes).map(drop));
+        let verifier = Verifier::with(keyring);
+        let judging = verifier.clone();
+        let judge = Judge::new(move |bytes: &[u8]| judging.verify(bytes).map(drop));
         let (bytes, origin) = self.fetch("InRelease", judge)?;
-        let (text, signature) =
-            verify_clearsigned(keyring, &bytes).map_err(|source| self.refused("InRelease", source))?;
+        let (text, signature) = verifier
+            .verify(&bytes)
+            .map_err(|source| self.refused("InRelease", source))?;
         Ok(Found {
             text,
             url: self.url("InRelease"),
@@ -183,11 +185,49 @@ impl Place<'_> {
     }
 
     /// A file that was approved a moment ago isn't good now, as when a key has just expired.
-    fn refused(&self, name: &str, source: dib_cache::SignatureError) -> ReleaseError {
+    fn refused(&self, name: &str, source: SignatureError) -> ReleaseError {
         self.failed(CacheError::Refused {
             url: self.url(name),
             source: Box::new(source),
         })
+    }
+}
+
+/// Verifies signed texts, the same one once: the cache asks of what it has, of what it has fetched, and then we do.
+#[derive(Clone)]
+struct Verifier {
+    keyring: Keyring,
+    last: Arc<Mutex<Option<VerifiedText>>>,
+}
+
+/// A text whose signature was good.
+struct VerifiedText {
+    bytes: Vec<u8>,
+    text: String,
+    signature: VerifiedSignature,
+}
+
+impl Verifier {
+    fn with(keyring: &Keyring) -> Self {
+        Self {
+            keyring: keyring.clone(),
+            last: Arc::default(),
+        }
+    }
+
+    /// Returns the text of these bytes, and who signed it.
+    fn verify(&self, bytes: &[u8]) -> Result<(String, VerifiedSignature), SignatureError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.bytes == bytes) {
+            return Ok((last.text.clone(), last.signature.clone()));
+        }
+        let (text, signature) = verify_clearsigned(&self.keyring, bytes)?;
+        *last = Some(VerifiedText {
+            bytes: bytes.to_owned(),
+            text: text.clone(),
+            signature: signature.clone(),
+        });
+        Ok((text, signature))
     }
 }
 
