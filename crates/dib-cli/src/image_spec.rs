@@ -2,6 +2,7 @@
 
 mod boot_test;
 mod disk;
+mod layers;
 mod output;
 mod package_name;
 mod setting;
@@ -65,6 +66,7 @@ pub fn spec_from(
             LoopDevice::Unused
         },
         trace,
+        layers: layers::read(options, environment)?,
         break_points,
         variables: variables(options, environment, arguments, trace),
         element_environment: BTreeMap::new(),

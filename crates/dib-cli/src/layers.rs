@@ -5,7 +5,7 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::observer::Unobserved;
-use dib_core::{Build, ImageSpec, Journal, LoopDevice, Plan, SandboxMachine};
+use dib_core::{Build, ImageSpec, Journal, LayerUse, LoopDevice, Plan, SandboxMachine};
 use dib_layers::layered_build::{Outcome, predict};
 use dib_layers::{LayerStore, LayeredBuild};
 use dib_script::{Places, ScriptWorld};
@@ -16,7 +16,7 @@ use crate::download_cache::open_cache;
 use crate::workspace::BuildDirectory;
 use crate::{CliError, Console, ErrorKind, hook_scripts, pipeline};
 
-/// The variable that asks for layers.
+/// The variable that can say that there are to be no layers: by the value 0.
 pub(crate) const LAYERS: &str = "DIB_LAYERS";
 /// The directory in the image cache that holds all about layers.
 pub(crate) const DIRECTORY: &str = "layers";
@@ -48,7 +48,7 @@ impl Layers {
         let directory = spec.image_cache.join(DIRECTORY);
         fs::create_dir_all(&directory).map_err(|error| CliError::new(ErrorKind::CannotCreate, error))?;
         let store = open_store(&directory)
-            .map_err(|error| error.hint(format!("without {LAYERS} the build needs no layers")))?;
+            .map_err(|error| error.hint("with --no-layers the build needs none".to_owned()))?;
         Ok(Some(Self {
             store,
             bases: directory.join("bases"),
@@ -145,9 +145,7 @@ fn open_store(directory: &Utf8Path) -> Result<LayerStore, CliError> {
 }
 
 fn are_wanted(spec: &ImageSpec) -> bool {
-    spec.variables
-        .get(LAYERS)
-        .is_some_and(|value| !value.is_empty() && value != "0")
+    spec.layers != LayerUse::Unused
 }
 
 /// Returns why a build can't have layers.

@@ -8,7 +8,7 @@
 //! In reading order:
 //! - [`nearest`]: names that somebody meant.
 //! - [`phase`], [`hook`], [`package`], [`package_map`], [`service_map`], [`element`], [`registry`]: what there is.
-//! - [`spec`], [`break_points`]: what the user wants.
+//! - [`spec`], [`break_points`], [`layer_use`]: what the user wants.
 //! - [`variables`], [`install_type`], [`plan`]: what will be done; pure.
 //! - [`context`], [`error`], [`journal`]: what a hook sees, does and leaves behind.
 //! - [`machine`], [`build`], [`observer`], [`runner`], `staging`: doing it.
@@ -22,6 +22,7 @@ pub mod hook;
 pub mod inputs;
 pub mod install_type;
 pub mod journal;
+pub mod layer_use;
 pub mod layering;
 pub mod machine;
 pub mod nearest;
@@ -50,6 +51,7 @@ pub use error::HookError;
 pub use hook::{Hook, HookBody, HookFn, HookName, InputsFn, Program};
 pub use inputs::{Found, PlanPart, Source};
 pub use journal::{Effect, Entry, Journal};
+pub use layer_use::{InvalidPlanPlace, LayerUse, PlanPlace};
 pub use layering::{Fate, Layering, Ran, Unit};
 pub use machine::{Machine, SandboxMachine};
 pub use observer::{HookTiming, Observer, PhaseProfile, Work, WorkUnit};

@@ -19,7 +19,9 @@ pub use hooks::PlannedHook;
 pub use packages::{PackageAction, PlannedPackage};
 
 use crate::variables::Origin;
-use crate::{BaseElement, ChecksumKind, DiskImages, ElementName, ImageSpec, Phase, Registry, Variables};
+use crate::{
+    BaseElement, ChecksumKind, DiskImages, ElementName, ImageSpec, LayerUse, Phase, Registry, Variables,
+};
 
 /// The element of a build that leaves no image of a disk.
 const NO_FINAL_IMAGE: &str = "no-final-image";
@@ -75,13 +77,18 @@ impl<'r> Plan<'r> {
     /// # Errors
     /// When an element is missing or provided twice, when not exactly one provides the operating system, when two
     /// hooks of a phase share a name, when packages are wanted that no element installs or that depend on an unset
-    /// variable, when a service is mapped twice, or when a variable's default leads back to itself.
+    /// variable, when a service is mapped twice, when a variable's default leads back to itself, or when the build is to run
+    /// again from a hook that it doesn't have.
     pub fn resolve(registry: &'r Registry, spec: &ImageSpec) -> Result<Self, PlanError> {
         let elements = planned_elements(registry, spec)?;
         let variables = planned_variables(&elements, spec, &BTreeMap::new())?;
         let spec = without_images_that_elements_forgo(spec, &elements);
+        let hooks = hooks::planned(&elements, &variables)?;
+        if let LayerUse::UsedBefore(place) = &spec.layers {
+            hooks::require(&hooks, place)?;
+        }
         Ok(Self {
-            hooks: hooks::planned(&elements, &variables)?,
+            hooks,
             packages: packages::planned(&elements, &spec, &variables)?,
             services: packages::services(&elements, &variables)?,
             elements,

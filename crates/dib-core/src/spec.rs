@@ -7,7 +7,7 @@ use std::str::FromStr;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::BreakPoints;
+use crate::{BreakPoints, LayerUse};
 
 /// An image as the user asked for it.
 ///
@@ -34,6 +34,8 @@ pub struct ImageSpec {
     pub loop_device: LoopDevice,
     /// How much is traced: 0 nothing, 1 the journal, 2 and above more.
     pub trace: u8,
+    /// Whether what was done in builds before is done again.
+    pub layers: LayerUse,
     /// Where the build stops for a shell.
     pub break_points: BreakPoints,
     /// The variables that the user set, by name: the environment and what the arguments add to it.
@@ -58,6 +60,7 @@ impl ImageSpec {
             workspace: Workspace::Disk,
             loop_device: LoopDevice::Unused,
             trace: 0,
+            layers: LayerUse::default(),
             break_points: BreakPoints::default(),
             variables: BTreeMap::new(),
             element_environment: BTreeMap::new(),

@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_core::{Build, Fate, Found, HookContext, HookError, Layering, Ran, Unit};
+use dib_core::{Build, Fate, Found, HookContext, HookError, LayerUse, Layering, Ran, Unit};
 use dib_sys::TargetRoot;
 use dib_sys::overlay::{LayerStack, LayersError, Seal};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::{LayerDescription, LayerInput, LayerKey, LayerStore};
 
 use self::chain::{Digest, base_of, key_of};
-use self::known::Known;
+use self::known::{ASKED_FOR, Known};
 use self::replay::Replays;
 
 pub use self::decision::{Decision, Outcome, UsedLayer};
@@ -127,7 +127,9 @@ impl<'s> LayeredBuild<'s> {
         let foreseen = self.known.foresee(build)?;
         let mut state = self.state();
         state.foreseen = foreseen.bases.into();
-        Ok(foreseen.is_whole.then_some(foreseen.chain))
+        // Where something is to be done again, the image is as well: also by what comes after those whose work is kept.
+        let is_known = foreseen.is_whole && build.plan.spec().layers == LayerUse::Used;
+        Ok(is_known.then_some(foreseen.chain))
     }
 
     /// Returns what was decided about the units so far.
@@ -324,7 +326,12 @@ impl Layering for LayeredBuild<'_> {
         if state.search == Search::Looking {
             drop(state);
             let mut taken = self.state();
-            match self.take(&mut taken, &ctx, &base)? {
+            let missed = if build.plan.spec().layers.runs_again(unit) {
+                Some(ASKED_FOR.to_owned())
+            } else {
+                self.take(&mut taken, &ctx, &base)?
+            };
+            match missed {
                 None => {
                     taken.decisions.push(Decision {
                         unit: chain::name_of(unit),

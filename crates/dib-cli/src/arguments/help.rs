@@ -31,6 +31,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("DIB_DEBUG_TRACE", "a number, to which each -x adds 1"),
     ("ROOT_LABEL", "--root-label"),
     ("DIB_JOURNAL_SIZE", "--mkfs-journal-size"),
+    ("DIB_LAYERS", "0: as --no-layers"),
     ("DIB_BOOT_TEST", "--boot-test: 0, 1 (login), login or cloud-init"),
     ("DIB_BOOT_TIMEOUT", "--boot-timeout"),
     ("MAX_ONLINE_RESIZE", "--max-online-resize"),

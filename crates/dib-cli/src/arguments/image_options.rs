@@ -155,6 +155,14 @@ pub struct ImageOptions {
     #[arg(long = "loop")]
     pub loop_device: bool,
 
+    /// Take nothing from builds before, and keep nothing for later ones.
+    #[arg(long, conflicts_with = "from")]
+    pub no_layers: bool,
+
+    /// Do this hook and all after it again, even where what they do is known: PHASE/HOOK, such as install.d/50-foo, or a phase.
+    #[arg(long, value_name = "PHASE/HOOK")]
+    pub from: Option<String>,
+
     /// Append the log to a file instead of showing it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub logfile: Option<String>,

@@ -17,7 +17,9 @@ use super::{CliError, ErrorKind, packages};
 impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
         let kind = match error {
-            PlanError::NoElements | PlanError::InvalidName(_) => ErrorKind::Usage,
+            PlanError::NoElements | PlanError::InvalidName(_) | PlanError::UnknownPlace { .. } => {
+                ErrorKind::Usage
+            }
             _ => ErrorKind::Configuration,
         };
         let hint = error.hint();

@@ -4,7 +4,7 @@ use super::packages::PACKAGE_INSTALLER;
 use super::{PlannedPackage, Reason};
 use crate::element::InvalidElementName;
 use crate::variables::CyclicDefault;
-use crate::{Arch, ElementName, HookName, Phase};
+use crate::{Arch, ElementName, HookName, Phase, PlanPlace};
 
 /// A spec that no plan can be made of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +88,14 @@ pub enum PlanError {
         /// The other.
         second: ElementName,
     },
+    /// The build is to run again from a hook that it doesn't have.
+    #[error("the plan has no hook {place}")]
+    UnknownPlace {
+        /// The hook's place.
+        place: PlanPlace,
+        /// The place of the hook that is most like it.
+        nearest: Option<PlanPlace>,
+    },
     /// Whether an element wants a package depends on a variable that is not set.
     #[error("whether {element} wants the package {package} depends on {variable}, which is not set")]
     UnsetCondition {
@@ -143,6 +151,11 @@ impl PlanError {
             Self::ProvidedTwice { first, second, .. } | Self::DuplicateService { first, second, .. } => {
                 Some(format!("leave out {first} or {second}"))
             }
+            Self::UnknownPlace {
+                nearest: Some(nearest),
+                ..
+            } => Some(format!("did you mean {nearest}?")),
+            Self::UnknownPlace { .. } => Some("`dib plan` lists the hooks of a build".to_owned()),
             Self::AlreadyProvided { asked, .. } => Some(format!("leave out {asked}")),
             Self::NothingInstalls { package } => {
                 let wanted_by = package.element.as_ref().map_or_else(

@@ -5,7 +5,8 @@ use std::fmt;
 use super::{PlanError, PlannedElement};
 use crate::hook::InputsFn;
 use crate::install_type::{InstallType, install_type};
-use crate::{ElementName, HookBody, HookName, Phase, Variables};
+use crate::nearest::nearest;
+use crate::{ElementName, HookBody, HookName, Phase, PlanPlace, Variables};
 
 /// A hook of a build.
 #[derive(Clone)]
@@ -68,4 +69,32 @@ pub(super) fn planned(
         }
     }
     Ok(hooks)
+}
+
+/// Checks that the hook is there that a place names.
+pub(super) fn require(hooks: &[PlannedHook], place: &PlanPlace) -> Result<(), PlanError> {
+    let Some(name) = &place.hook else { return Ok(()) };
+    if hooks
+        .iter()
+        .any(|hook| hook.phase == place.phase && hook.name == *name)
+    {
+        return Ok(());
+    }
+    let place_of = |hook: &PlannedHook| PlanPlace {
+        phase: hook.phase,
+        hook: Some(hook.name.clone()),
+    };
+    let in_other_phase = hooks.iter().find(|hook| hook.name == *name).map(place_of);
+    let alike = || {
+        let of_phase = hooks.iter().filter(|hook| hook.phase == place.phase);
+        let hook = nearest(name.as_str(), of_phase.map(|hook| hook.name.as_str()))?;
+        Some(PlanPlace {
+            phase: place.phase,
+            hook: hook.parse().ok(),
+        })
+    };
+    Err(PlanError::UnknownPlace {
+        place: place.clone(),
+        nearest: in_other_phase.or_else(alike),
+    })
 }

@@ -306,3 +306,27 @@ fn an_element_forgoes_images_of_the_disk_and_leaves_those_of_the_tree() {
     check(&["ubuntu", "ramdisk"], &types, &[ImageType::Tar]);
     check(&["ubuntu", "no-final-image"], &[ImageType::Qcow2], &[]);
 }
+
+#[test]
+fn a_build_runs_again_only_from_a_hook_that_it_has() {
+    let element =
+        system("ubuntu")
+            .hook(Phase::Install, "50-apt", nothing)
+            .hook(Phase::PostInstall, "60-grub", nothing);
+    let registry = registry([Element::new("base"), element]);
+    let check = |place: &str, expected: Option<&str>| {
+        let spec = ImageSpec {
+            layers: LayerUse::UsedBefore(place.parse().unwrap()),
+            ..ImageSpec::of_elements(&["ubuntu"])
+        };
+        let hint = Plan::resolve(&registry, &spec)
+            .err()
+            .and_then(|error| error.hint());
+        assert_eq!(hint.as_deref(), expected, "for {place}");
+    };
+    check("install/50-apt", None);
+    check("finalise", None);
+    check("install/50-atp", Some("did you mean install.d/50-apt?"));
+    check("install/60-grub", Some("did you mean post-install.d/60-grub?"));
+    check("root/10-nothing", Some("`dib plan` lists the hooks of a build"));
+}

@@ -10,6 +10,9 @@ use super::index::Index;
 use super::{Decision, Details, Outcome};
 use crate::{Layer, LayerKey, LayerStore};
 
+/// Why a unit runs whose work is known: in words of the command line, which is where it comes from.
+pub(super) const ASKED_FOR: &str = "--from asks for it";
+
 /// The layers of all builds by this program.
 pub(super) struct Known<'s> {
     pub(super) store: &'s LayerStore,
@@ -72,7 +75,12 @@ impl<'s> Known<'s> {
                 let ctx = build.context_of(unit);
                 let base = base_of(&foreseen.chain, &self.program, unit, &ctx)?;
                 foreseen.bases.push(base);
-                match self.find(&ctx, &base) {
+                let found = if build.plan.spec().layers.runs_again(unit) {
+                    Err(ASKED_FOR.to_owned())
+                } else {
+                    self.find(&ctx, &base)
+                };
+                match found {
                     Ok((key, _, _)) => {
                         foreseen.chain = key;
                         outcome = Outcome::Reused;
