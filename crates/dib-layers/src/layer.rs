@@ -20,7 +20,7 @@ use crate::{Damage, LayerDescription, LayerKey, RestoreError, StoreError};
 pub struct Layer {
     directory: Arc<Directory>,
     key: LayerKey,
-    pack: Pack,
+    pub(crate) pack: Pack,
     description: LayerDescription,
 }
 
@@ -161,11 +161,11 @@ impl Layer {
         self.directory.path.join(pack_name(&self.key))
     }
 
-    fn index(&self) -> Result<Index, StoreError> {
+    pub(crate) fn index(&self) -> Result<Index, StoreError> {
         self.pack.index().map_err(|fault| self.damaged(fault))
     }
 
-    fn damaged(&self, fault: ReadFault) -> StoreError {
+    pub(crate) fn damaged(&self, fault: ReadFault) -> StoreError {
         self.directory.damaged(self.key, &self.pack.file, fault)
     }
 }

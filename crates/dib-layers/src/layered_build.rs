@@ -8,6 +8,7 @@
 //! The first unit that is not known ends the search: from there on all of them run.
 
 mod chain;
+mod comparison;
 mod decision;
 mod finished;
 mod index;
@@ -31,6 +32,7 @@ use self::chain::{Digest, base_of, key_of};
 use self::known::{ASKED_FOR, Known};
 use self::replay::Replays;
 
+pub use self::comparison::{InputChange, input_changes};
 pub use self::decision::{Decision, Outcome, UsedLayer};
 pub use self::finished::{FinishedTree, WatchedUnit};
 pub use self::known::predict;

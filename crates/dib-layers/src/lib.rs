@@ -11,6 +11,7 @@
 //! - [`description`]: what its maker tells of it.
 //! - [`store`]: the directory of packs: written, found, listed.
 //! - [`layer`]: a layer in use: described, listed, restored.
+//! - [`tree`]: what layers show on each other, without a mount.
 //! - [`prune`]: the store's life: least recently used first, never one in use.
 //! - [`layered_build`]: a build whose hooks are reused and kept; the rest knows of no hook.
 //! - [`error`]: what can go wrong.
@@ -32,6 +33,7 @@ pub mod prune;
 mod restore;
 mod scan;
 pub mod store;
+pub mod tree;
 mod workers;
 
 pub use description::{LayerDescription, LayerInput, LayerPackage, LayerSizes};
@@ -41,3 +43,4 @@ pub use layer::{Layer, LayerPath, RestoreReport};
 pub use layered_build::LayeredBuild;
 pub use prune::{LayerSummary, Pruned, Verified};
 pub use store::LayerStore;
+pub use tree::{LayeredTree, TreeEntry, TreeKind};
