@@ -3,6 +3,8 @@
 //! A build's work is a chain of units: its hooks, and the steps that it takes itself between them. Each builds on the ones
 //! before. Whoever keeps what units did, as `dib-layers`, is asked before each and told after each.
 
+use std::fmt;
+
 use dib_sys::DeviceNode;
 
 use crate::inputs::Found;
@@ -15,6 +17,16 @@ pub enum Unit<'u> {
     Hook(&'u PlannedHook),
     /// A step that the build takes itself.
     Step(&'static str),
+}
+
+impl fmt::Display for Unit<'_> {
+    /// Writes it as people know it, such as `root.d/08-debootstrap` or `unmount`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hook(hook) => write!(formatter, "{}.d/{}", hook.phase, hook.name),
+            Self::Step(step) => formatter.write_str(step),
+        }
+    }
 }
 
 /// Whether a unit's work is to be done.

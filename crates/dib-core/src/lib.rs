@@ -54,7 +54,7 @@ pub use journal::{Effect, Entry, Journal};
 pub use layer_use::{InvalidPlanPlace, LayerUse, PlanPlace};
 pub use layering::{Fate, Layering, Ran, Unit};
 pub use machine::{Machine, SandboxMachine};
-pub use observer::{HookTiming, Observer, PhaseProfile, Work, WorkUnit};
+pub use observer::{Explanation, HookTiming, Observer, PhaseProfile, Work, WorkUnit};
 pub use package::{Condition, PackageRule};
 pub use package_map::PackageMap;
 pub use phase::Phase;

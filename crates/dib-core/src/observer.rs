@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BreakPoint, ElementName, Phase, PlannedHook, RunError};
+use crate::{BreakPoint, ElementName, Phase, PlannedHook, RunError, Unit};
 
 /// How long a hook took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,6 +60,17 @@ pub enum WorkUnit {
     Packages,
 }
 
+/// What is to be said of a unit of work where the work of builds before is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explanation<'e> {
+    /// It is not run: what it does is known.
+    Reused,
+    /// It is run, for that reason.
+    Run(&'e str),
+    /// It was run, and neither what it did is kept for later builds nor what comes after it, for that reason.
+    NotKept(&'e str),
+}
+
 /// Watches a build; a terminal's progress lines and a log are two of them.
 ///
 /// Each method does nothing unless it is overridden.
@@ -77,6 +88,11 @@ pub trait Observer: Sync {
     /// A hook is not run, since what it does is known from another build.
     fn hook_reused(&self, hook: &PlannedHook) {
         let _ = hook;
+    }
+
+    /// Something was decided about a unit of work.
+    fn explained(&self, unit: Unit<'_>, explanation: Explanation<'_>) {
+        let _ = (unit, explanation);
     }
 
     /// A command of a hook wrote a line.
