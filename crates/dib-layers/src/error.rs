@@ -4,7 +4,7 @@ use std::io;
 
 use camino::Utf8PathBuf;
 
-use crate::LayerKey;
+use crate::{LayerKey, PackName};
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +47,11 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
-    /// A layer is not what was written; its pack has been removed.
-    #[error("the layer {key} was damaged and has been removed")]
+    /// A layer or an image is not what was written; its pack has been removed.
+    #[error("the {pack} was damaged and has been removed")]
     Damaged {
-        /// The layer.
-        key: LayerKey,
+        /// The pack.
+        pack: PackName,
         /// What is wrong.
         source: Damage,
     },
@@ -167,6 +167,28 @@ pub enum Damage {
     /// The checksums are right, and still it makes no sense.
     #[error("it makes no sense: {0}")]
     Senseless(&'static str),
+}
+
+/// Why no room could be made for a pack.
+#[derive(Debug)]
+pub(crate) enum ReserveError {
+    NoRoom { size: u64, limit: u64 },
+    Store(StoreError),
+}
+
+impl From<StoreError> for ReserveError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ReserveError> for WriteError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::NoRoom { size, limit } => Self::NoRoom { size, limit },
+            ReserveError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl StoreError {

@@ -11,9 +11,9 @@ use crate::pack::Pack;
 use crate::pack::index::Index;
 use crate::pack::read::ReadFault;
 use crate::restore::{Fault, restore};
-use crate::store::{Directory, pack_name};
+use crate::store::directory::Directory;
 use crate::workers;
-use crate::{Damage, LayerDescription, LayerKey, RestoreError, StoreError};
+use crate::{Damage, LayerDescription, LayerKey, PackName, RestoreError, StoreError};
 
 /// A layer of a store, which nobody removes while this lives.
 #[derive(Debug)]
@@ -63,19 +63,20 @@ impl Layer {
 
     /// Takes an open and locked pack.
     pub(crate) fn open(directory: Arc<Directory>, key: LayerKey, file: File) -> Result<Self, StoreError> {
+        let name = PackName::Layer(key);
         let again = file.try_clone().map_err(StoreError::system(
             "keep open",
-            directory.path.join(pack_name(&key)),
+            directory.path.join(name.file_name()),
         ))?;
         let open = || -> Result<(Pack, LayerDescription), ReadFault> {
-            let pack = Pack::new(file, &key)?;
+            let pack = Pack::new(file, name)?;
             let description = serde_json::from_slice(&pack.description()?)
                 .map_err(|_| Damage::Senseless("its description is not one"))?;
             Ok((pack, description))
         };
         match open() {
             Ok((pack, description)) => Ok(Self::new(directory, key, pack, description)),
-            Err(fault) => Err(directory.damaged(key, &again, fault)),
+            Err(fault) => Err(directory.damaged(name, &again, fault)),
         }
     }
 
@@ -158,14 +159,18 @@ impl Layer {
     /// Returns the pack's path, for people.
     #[must_use]
     pub fn pack_path(&self) -> Utf8PathBuf {
-        self.directory.path.join(pack_name(&self.key))
+        self.directory.path.join(self.name().file_name())
     }
 
     pub(crate) fn index(&self) -> Result<Index, StoreError> {
         self.pack.index().map_err(|fault| self.damaged(fault))
     }
 
+    fn name(&self) -> PackName {
+        PackName::Layer(self.key)
+    }
+
     pub(crate) fn damaged(&self, fault: ReadFault) -> StoreError {
-        self.directory.damaged(self.key, &self.pack.file, fault)
+        self.directory.damaged(self.name(), &self.pack.file, fault)
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! In reading order:
 //! - [`key`]: what a layer is found by.
+//! - [`pack_name`]: what a pack holds.
 //! - [`description`]: what its maker tells of it.
 //! - [`store`]: the directory of packs: written, found, listed.
 //! - [`layer`]: a layer in use: described, listed, restored.
@@ -29,6 +30,7 @@ pub mod layer;
 pub mod layered_build;
 mod overlay_attributes;
 mod pack;
+pub mod pack_name;
 pub mod prune;
 mod restore;
 mod scan;
@@ -41,6 +43,7 @@ pub use error::{Damage, OpenError, RestoreError, StoreError, WriteError};
 pub use key::{InvalidLayerKey, LayerKey};
 pub use layer::{Layer, LayerPath, RestoreReport};
 pub use layered_build::LayeredBuild;
+pub use pack_name::PackName;
 pub use prune::{LayerSummary, Pruned, Verified};
 pub use store::LayerStore;
 pub use tree::{LayeredTree, TreeEntry, TreeKind};

@@ -1,4 +1,4 @@
-//! The format of a layer's file.
+//! The format of a layer's file, and of an image's.
 //!
 //! ```text
 //! header       one block: magic, version, key, zeros
@@ -18,7 +18,7 @@ pub(crate) mod write;
 use sha2::{Digest, Sha256};
 
 pub(crate) use self::read::Pack;
-use crate::{Damage, LayerKey};
+use crate::{Damage, PackName};
 
 /// The version of this format, which stands in the store's paths as well.
 pub(crate) const VERSION: u32 = 1;
@@ -29,7 +29,8 @@ pub(crate) const HEADER_SIZE: u64 = 4096;
 /// The size of the footer in bytes.
 pub(crate) const FOOTER_SIZE: u64 = 3 * 8 + 2 * 32 + 8;
 
-const HEADER_MAGIC: &[u8; 8] = b"dibLAYER";
+const LAYER_MAGIC: &[u8; 8] = b"dibLAYER";
+const IMAGE_MAGIC: &[u8; 8] = b"dibIMAGE";
 const FOOTER_MAGIC: &[u8; 8] = b"dibLEND\n";
 
 /// A SHA-256 sum.
@@ -39,12 +40,15 @@ pub(crate) fn sum_of(bytes: &[u8]) -> Sum {
     Sha256::digest(bytes).into()
 }
 
-/// Returns the first block of the pack of `key`.
-pub(crate) fn header(key: &LayerKey) -> Vec<u8> {
+/// Returns the first block of a pack.
+pub(crate) fn header(pack: PackName) -> Vec<u8> {
     let mut header = Vec::with_capacity(4096);
-    header.extend_from_slice(HEADER_MAGIC);
+    header.extend_from_slice(match pack {
+        PackName::Layer(_) => LAYER_MAGIC,
+        PackName::Image(_) => IMAGE_MAGIC,
+    });
     header.extend_from_slice(&VERSION.to_le_bytes());
-    header.extend_from_slice(key.as_bytes());
+    header.extend_from_slice(pack.key().as_bytes());
     header.resize(4096, 0);
     header
 }

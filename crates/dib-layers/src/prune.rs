@@ -12,8 +12,9 @@ use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, fstatat};
 
 use crate::layer::Layer;
-use crate::store::{Directory, LayerStore, StoreLock, is_unfinished, key_of, pack_name, try_lock};
-use crate::{Damage, LayerDescription, LayerKey, StoreError};
+use crate::store::LayerStore;
+use crate::store::directory::{Directory, StoreLock, is_unfinished, try_lock};
+use crate::{Damage, LayerDescription, LayerKey, PackName, StoreError};
 
 /// A layer in a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,12 +30,12 @@ pub struct LayerSummary {
     pub description: LayerDescription,
 }
 
-/// What verifying a layer found.
+/// What verifying a layer or an image found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verified {
-    /// The layer.
-    pub key: LayerKey,
+    /// The layer or image.
+    pub pack: PackName,
     /// What is wrong with it, for which it has been removed; `None` when it is whole.
     pub damage: Option<Damage>,
 }
@@ -43,10 +44,10 @@ pub struct Verified {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pruned {
-    /// The layers that were removed, with their packs' sizes in bytes.
-    pub removed: Vec<(LayerKey, u64)>,
-    /// The layers that would have gone, but are in use.
-    pub in_use: Vec<LayerKey>,
+    /// The layers and images that were removed, with their packs' sizes in bytes.
+    pub removed: Vec<(PackName, u64)>,
+    /// The layers and images that would have gone, but are in use.
+    pub in_use: Vec<PackName>,
     /// How many bytes the store has now, packs that are being written included.
     pub size: u64,
 }
@@ -59,9 +60,12 @@ impl LayerStore {
     pub fn layers(&self) -> Result<Vec<LayerSummary>, StoreError> {
         let mut summaries = Vec::new();
         for pack in self.directory.packs()? {
-            match self.open_untouched(pack.key) {
+            let PackName::Layer(key) = pack.name else {
+                continue;
+            };
+            match self.open_untouched(key) {
                 Ok(Some(layer)) => summaries.push(LayerSummary {
-                    key: pack.key,
+                    key,
                     size: layer.size(),
                     last_used: pack.last_used,
                     description: layer.description().clone(),
@@ -81,7 +85,10 @@ impl LayerStore {
     pub fn verify(&self) -> Result<Vec<Verified>, StoreError> {
         let mut verified = Vec::new();
         for pack in self.directory.packs()? {
-            let damage = match self.open_untouched(pack.key) {
+            let PackName::Layer(key) = pack.name else {
+                continue;
+            };
+            let damage = match self.open_untouched(key) {
                 Ok(None) => continue,
                 Ok(Some(layer)) => layer.verify(),
                 Err(error) => Err(error),
@@ -92,7 +99,7 @@ impl LayerStore {
                 Err(error) => return Err(error),
             };
             verified.push(Verified {
-                key: pack.key,
+                pack: pack.name,
                 damage,
             });
         }
@@ -112,7 +119,7 @@ impl LayerStore {
 
     /// Opens a layer without making it one that was used just now.
     fn open_untouched(&self, key: LayerKey) -> Result<Option<Layer>, StoreError> {
-        match self.directory.open_shared(&pack_name(&key))? {
+        match self.directory.open_shared(&PackName::Layer(key).file_name())? {
             None => Ok(None),
             Some(file) => Layer::open(self.directory.clone(), key, file).map(Some),
         }
@@ -120,20 +127,22 @@ impl LayerStore {
 }
 
 /// A pack as the directory shows it.
-struct ListedPack {
-    key: LayerKey,
+pub(crate) struct ListedPack {
+    pub(crate) name: PackName,
     size: u64,
     last_used: SystemTime,
 }
 
 impl Directory {
-    fn packs(&self) -> Result<Vec<ListedPack>, StoreError> {
+    pub(crate) fn packs(&self) -> Result<Vec<ListedPack>, StoreError> {
         let mut packs = Vec::new();
         for name in self.names()? {
-            let Some(key) = key_of(&name) else { continue };
+            let Some(pack) = PackName::of_file(&name) else {
+                continue;
+            };
             if let Some(stat) = self.look_at(&name)? {
                 packs.push(ListedPack {
-                    key,
+                    name: pack,
                     size: size(&stat),
                     last_used: last_used(&stat),
                 });
@@ -194,11 +203,11 @@ impl StoreLock<'_> {
             if pruned.size <= limit && age < max_age {
                 continue;
             }
-            if self.remove_unused(&pack_name(&pack.key))? {
+            if self.remove_unused(&pack.name.file_name())? {
                 pruned.size -= pack.size;
-                pruned.removed.push((pack.key, pack.size));
+                pruned.removed.push((pack.name, pack.size));
             } else {
-                pruned.in_use.push(pack.key);
+                pruned.in_use.push(pack.name);
             }
         }
         Ok(pruned)

@@ -94,7 +94,7 @@ fn verify(cache: &Cache) -> Result<(), CliError> {
     if let Some(store) = layers::store_of(cache.directory())? {
         for layer in store.verify().map_err(failed)? {
             let word = if layer.damage.is_none() { "good" } else { "removed" };
-            writeln!(text, "{word:8} layer {}", layer.key).expect("a String takes all text");
+            writeln!(text, "{word:8} {}", layer.pack).expect("a String takes all text");
             bad += usize::from(layer.damage.is_some());
         }
     }
@@ -143,12 +143,11 @@ fn prune_layers(cache: &Cache, options: &PruneOptions) -> Result<(), CliError> {
         .prune(size.unwrap_or(u64::MAX), age.unwrap_or(Duration::MAX))
         .map_err(failed)?;
     let mut text = String::new();
-    for (key, size) in &pruned.removed {
-        writeln!(text, "removed layer {key} ({})", human(*size)).expect("a String takes all text");
+    for (pack, size) in &pruned.removed {
+        writeln!(text, "removed {pack} ({})", human(*size)).expect("a String takes all text");
     }
-    for key in &pruned.in_use {
-        writeln!(text, "left layer {key}, which another process works with")
-            .expect("a String takes all text");
+    for pack in &pruned.in_use {
+        writeln!(text, "left {pack}, which another process works with").expect("a String takes all text");
     }
     stdout::print(&text)
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use super::chunks::Chunk;
 use super::index::{self, Index};
 use super::{FOOTER_SIZE, Footer, HEADER_SIZE, Sum, header, sum_of};
-use crate::{Damage, LayerKey};
+use crate::{Damage, PackName};
 
 /// A pack whose header and footer are in order.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl From<io::Error> for ReadFault {
 }
 
 impl Pack {
-    /// Takes an open file as the pack of `key`.
-    pub(crate) fn new(file: File, key: &LayerKey) -> Result<Self, ReadFault> {
+    /// Takes an open file as the pack of that name.
+    pub(crate) fn new(file: File, name: PackName) -> Result<Self, ReadFault> {
         let size = file.metadata()?.len();
         let footer_offset = size
             .checked_sub(FOOTER_SIZE)
@@ -48,7 +48,7 @@ impl Pack {
         if footer.pack_size() != Some(size) {
             return Err(Damage::Size { size }.into());
         }
-        if read(&file, 0, HEADER_SIZE)? != header(key) {
+        if read(&file, 0, HEADER_SIZE)? != header(name) {
             return Err(Damage::Header.into());
         }
         Ok(Self { file, footer, size })

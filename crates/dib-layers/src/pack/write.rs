@@ -16,7 +16,7 @@ use super::{Footer, Sum, header, index, sum_of};
 use crate::directories::Directories;
 use crate::entry::{Entries, Kind};
 use crate::workers::{self, lock};
-use crate::{LayerKey, StoreError, WriteError};
+use crate::{PackName, StoreError, WriteError};
 
 /// What is to become a pack.
 pub(crate) struct Contents<'layer> {
@@ -35,7 +35,7 @@ impl Contents<'_> {
     }
 
     /// Writes the pack into an empty file; `path` is its name for messages.
-    pub(crate) fn write(&self, key: &LayerKey, file: &File, path: &Utf8Path) -> Result<Footer, WriteError> {
+    pub(crate) fn write(&self, name: PackName, file: &File, path: &Utf8Path) -> Result<Footer, WriteError> {
         let sums = Mutex::new(vec![Sum::default(); self.chunks.len()]);
         let state = || State {
             directories: Directories::new(self.upper, self.entries),
@@ -53,7 +53,7 @@ impl Contents<'_> {
         let footer = self.footer(&index);
         let end = [&*index, self.description, &*footer.to_bytes()].concat();
         file.write_all_at(&end, footer.index_offset())
-            .and_then(|()| file.write_all_at(&header(key), 0))
+            .and_then(|()| file.write_all_at(&header(name), 0))
             .map_err(|error| cannot_write(path, error))?;
         Ok(footer)
     }

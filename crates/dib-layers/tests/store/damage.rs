@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use dib_layers::{Damage, Layer, LayerDescription, RestoreError, StoreError};
+use dib_layers::{Damage, Layer, LayerDescription, PackName, RestoreError, StoreError};
 
 use crate::listing::assert_same;
 use crate::{Place, key};
@@ -43,10 +43,10 @@ fn check(place: &Place, harm: impl Fn(&File, u64)) -> Damage {
         .unwrap();
     harm(&file, file.metadata().unwrap().len());
     let error = use_it(place).expect_err("a damaged layer was used");
-    let StoreError::Damaged { key: damaged, source } = error else {
+    let StoreError::Damaged { pack, source } = error else {
         panic!("{error:?}")
     };
-    assert_eq!(damaged, key(1));
+    assert_eq!(pack, PackName::Layer(key(1)));
     assert!(!place.pack(1).exists(), "the damaged pack is still there");
     assert!(
         use_it(place).unwrap().is_none(),
@@ -155,7 +155,7 @@ fn verifying_names_the_damaged_and_removes_them() {
         .filter(|verified| verified.damage.is_some())
         .collect();
     assert_eq!((verified.len(), damaged.len()), (3, 1));
-    assert_eq!(damaged[0].key, key(2));
+    assert_eq!(damaged[0].pack, PackName::Layer(key(2)));
     assert!(place.has(1) && !place.has(2) && place.has(3));
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
-use dib_layers::{LayerDescription, LayerStore, OpenError, WriteError};
+use dib_layers::{LayerDescription, LayerStore, OpenError, PackName, WriteError};
 
 use crate::{Place, key};
 
@@ -103,13 +103,13 @@ fn pruning_is_by_age_and_by_size() {
     assert_eq!(place.store.prune(u64::MAX, day).unwrap().removed, []);
     let pruned = place.store.prune(u64::MAX, Duration::from_secs(35_000)).unwrap();
     assert_eq!(
-        pruned.removed.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
-        [key(1)]
+        pruned.removed.iter().map(|(pack, _)| *pack).collect::<Vec<_>>(),
+        [PackName::Layer(key(1))]
     );
     let in_use = place.store.find(&key(2)).unwrap().unwrap();
     age(&place, 2, 90_000);
     let pruned = place.store.prune(0, day).unwrap();
-    assert_eq!(pruned.in_use, [key(2)]);
+    assert_eq!(pruned.in_use, [PackName::Layer(key(2))]);
     assert_eq!(pruned.size, in_use.size());
     assert_eq!(place.store.layers().unwrap().len(), 1);
     drop(in_use);
