@@ -19,7 +19,7 @@ use crate::elements_path::{self, ELEMENTS_PATH};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::formats;
-use crate::log::{ConsoleOptions, Loudness, Stream, Timestamps};
+use crate::log::{ConsoleOptions, Explanations, Loudness, Stream, Timestamps};
 pub(crate) use setting::Setting;
 
 /// The element that makes a ramdisk where the user names none.
@@ -111,6 +111,11 @@ pub fn console_options(options: &ImageOptions, environment: &Environment, stream
         timestamps: match environment.get("DIB_NO_TIMESTAMP") {
             Some("1") => Timestamps::Omitted,
             _ => Timestamps::Written,
+        },
+        explanations: if options.explain {
+            Explanations::Given
+        } else {
+            Explanations::Omitted
         },
         log_file,
         filter: environment.get("DIB_LOG").unwrap_or("warn").to_owned(),

@@ -36,6 +36,15 @@ pub enum Timestamps {
     Omitted,
 }
 
+/// Whether the log says of each piece of work why it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explanations {
+    /// It does (`--explain`).
+    Given,
+    /// It does not.
+    Omitted,
+}
+
 /// Where the log of a build goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsoleOptions {
@@ -45,6 +54,8 @@ pub struct ConsoleOptions {
     pub loudness: Loudness,
     /// Whether lines there begin with the time.
     pub timestamps: Timestamps,
+    /// Whether it says of each piece of work why it is done.
+    pub explanations: Explanations,
     /// A file that gets every line as well (`--logfile`); it is appended to.
     pub log_file: Option<Utf8PathBuf>,
     /// What of `tracing` is logged, in the syntax of its `EnvFilter` (`DIB_LOG`).

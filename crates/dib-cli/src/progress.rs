@@ -13,12 +13,13 @@ use std::io::{IsTerminal, Write as _};
 use std::sync::{Arc, Mutex};
 
 use dib_core::{
-    BreakPoint, Entry, HookTiming, Observer, Phase, PhaseProfile, PlannedHook, RunError, Work, WorkUnit,
+    BreakPoint, Entry, Explanation, HookTiming, Observer, Phase, PhaseProfile, PlannedHook, RunError, Unit,
+    Work, WorkUnit,
 };
 use indicatif::{BinaryBytes, MultiProgress, ProgressDrawTarget};
 
 use crate::error::CliError;
-use crate::log::{self, ConsoleOptions, LogSink, Loudness, Screen, Stream};
+use crate::log::{self, ConsoleOptions, Explanations, LogSink, Loudness, Screen, Stream};
 use plain::LogProgress;
 use terminal::TerminalProgress;
 
@@ -27,6 +28,7 @@ use terminal::TerminalProgress;
 pub struct Console {
     display: Arc<dyn Display>,
     sink: Arc<LogSink>,
+    explanations: Explanations,
 }
 
 /// A way to show a build.
@@ -59,7 +61,11 @@ impl ConsoleOptions {
             Some(bars) => Arc::new(TerminalProgress::new(bars, self.stream, Arc::clone(&sink))),
             None => Arc::new(LogProgress::new(Arc::clone(&sink))),
         };
-        Ok(Console { display, sink })
+        Ok(Console {
+            display,
+            sink,
+            explanations: self.explanations,
+        })
     }
 
     /// Returns progress bars where there is a person to see them.
@@ -159,7 +165,16 @@ impl Observer for Console {
         self.display.working(work);
     }
 
+    fn explained(&self, unit: Unit<'_>, explanation: Explanation<'_>) {
+        if self.explanations == Explanations::Given {
+            self.say(&explained(unit, explanation));
+        }
+    }
+
     fn hook_reused(&self, hook: &PlannedHook) {
+        if self.explanations == Explanations::Given {
+            return;
+        }
         self.say(&format!(
             "known from a build before: {}.d/{} of {}",
             hook.phase, hook.name, hook.element
@@ -215,6 +230,20 @@ fn beginning(phase: Phase, hooks: usize) -> String {
 
 fn running(hook: &PlannedHook) -> String {
     format!("running {}.d/{} of {}", hook.phase, hook.name, hook.element)
+}
+
+fn explained(unit: Unit<'_>, explanation: Explanation<'_>) -> String {
+    let element = match unit {
+        Unit::Hook(hook) => format!(" of {}", hook.element),
+        Unit::Step(_) => String::new(),
+    };
+    match explanation {
+        Explanation::Reused => format!("known from a build before: {unit}{element}"),
+        Explanation::Run(why) => format!("to do: {unit}{element}: {why}"),
+        Explanation::NotKept(why) => {
+            format!("not kept, nor is anything after it: {unit}{element}: {why}")
+        }
+    }
 }
 
 /// Writes a number of what a work counts.
@@ -280,6 +309,7 @@ mod tests {
             stream: Stream::Stdout,
             loudness: Loudness::Silenced,
             timestamps: log::Timestamps::Omitted,
+            explanations: Explanations::Omitted,
             log_file: Some(path.clone()),
             filter: "warn".to_owned(),
         };

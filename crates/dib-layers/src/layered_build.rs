@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_core::{Build, Fate, Found, HookContext, HookError, LayerUse, Layering, Ran, Unit};
+use dib_core::{Build, Explanation, Fate, Found, HookContext, HookError, LayerUse, Layering, Ran, Unit};
 use dib_sys::TargetRoot;
 use dib_sys::overlay::{LayerStack, LayersError, Seal};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::{LayerDescription, LayerInput, LayerKey, LayerStore};
 
 use self::chain::{Digest, base_of, key_of};
+use self::decision::after;
 use self::known::{ASKED_FOR, Known};
 use self::replay::Replays;
 
@@ -233,7 +234,7 @@ impl<'s> LayeredBuild<'s> {
             return Ok(());
         };
         if let Some(reason) = chain::unknown(&ran.found) {
-            state.end(&format!("it depends on {reason}"));
+            state.end(build, unit, &format!("it depends on {reason}"));
             return Ok(());
         }
         let replays = Replays::of(ran);
@@ -244,7 +245,7 @@ impl<'s> LayeredBuild<'s> {
             }
             Seal::Unchanged => state.empty.clone(),
             _ => {
-                state.end("its changes can't be told from those after it");
+                state.end(build, unit, "its changes can't be told from those after it");
                 return Ok(());
             }
         };
@@ -294,7 +295,8 @@ impl State {
     }
 
     /// Keeps no more layers.
-    fn end(&mut self, reason: &str) {
+    fn end(&mut self, build: &Build<'_>, unit: Unit<'_>, reason: &str) {
+        build.observer.explained(unit, Explanation::NotKept(reason));
         self.search = Search::Over;
         if let Some(decision) = self.decisions.last_mut() {
             decision.outcome = Outcome::Ran(format!("{reason}; nothing after it is kept"));
@@ -309,6 +311,8 @@ impl Layering for LayeredBuild<'_> {
 
     fn begin(&self, build: &Build<'_>, unit: Unit<'_>) -> Result<Fate, HookError> {
         if self.state().search == Search::Over {
+            let why = "what comes before it can't be known again";
+            build.observer.explained(unit, Explanation::Run(why));
             return Ok(Fate::Run);
         }
         // The hook's element may look at something, which asks whether we are interested.
@@ -324,7 +328,7 @@ impl Layering for LayeredBuild<'_> {
             None => base_of(&chain, &self.known.program, unit, &ctx)?,
         };
         let mut state = self.state();
-        let mut why = "something before it was done".to_owned();
+        let mut why = after(&state.decisions);
         if state.search == Search::Looking {
             drop(state);
             let mut taken = self.state();
@@ -339,6 +343,7 @@ impl Layering for LayeredBuild<'_> {
                         unit: chain::name_of(unit),
                         outcome: Outcome::Reused,
                     });
+                    build.observer.explained(unit, Explanation::Reused);
                     return Ok(Fate::Reused);
                 }
                 Some(reason) => why = reason,
@@ -349,6 +354,7 @@ impl Layering for LayeredBuild<'_> {
             self.settle(build)?;
             state = self.state();
         }
+        build.observer.explained(unit, Explanation::Run(&why));
         state.base = Some(base);
         state.decisions.push(Decision {
             unit: chain::name_of(unit),

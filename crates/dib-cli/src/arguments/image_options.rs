@@ -163,6 +163,10 @@ pub struct ImageOptions {
     #[arg(long, value_name = "PHASE/HOOK")]
     pub from: Option<String>,
 
+    /// Log of each piece of work whether it is known from a build before, and why it is done where it is not.
+    #[arg(long)]
+    pub explain: bool,
+
     /// Append the log to a file instead of showing it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub logfile: Option<String>,

@@ -12,7 +12,7 @@ use crate::download_cache::open_cache;
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::image_spec::spec_from;
-use crate::log::{ConsoleOptions, Loudness, Stream, Timestamps};
+use crate::log::{ConsoleOptions, Explanations, Loudness, Stream, Timestamps};
 use crate::stdout;
 
 /// The exit status by which upstream's script says that there is no such file.
@@ -36,6 +36,7 @@ pub(super) fn run(arguments: &CacheUrlArguments, environment: &Environment) -> R
         stream: Stream::Stderr,
         loudness: Loudness::Shown,
         timestamps: Timestamps::Omitted,
+        explanations: Explanations::Omitted,
         log_file: None,
         filter: environment.get("DIB_LOG").unwrap_or("warn").to_owned(),
     }

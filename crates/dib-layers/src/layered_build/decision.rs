@@ -31,3 +31,14 @@ pub struct UsedLayer {
     /// Its layer.
     pub layer: LayerKey,
 }
+
+/// Says why a unit is run that comes after one that is.
+pub(super) fn after(decisions: &[Decision]) -> String {
+    let first = decisions
+        .iter()
+        .find(|decision| decision.outcome != Outcome::Reused);
+    first.map_or_else(
+        || "something before it is not known".to_owned(),
+        |first| format!("it comes after {}", first.unit),
+    )
+}

@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use dib_core::{Build, HookContext, HookError, Source};
 
 use super::chain::{self, Digest, base_of};
+use super::decision::after;
 use super::index::Index;
 use super::{Decision, Details, Outcome};
 use crate::{Layer, LayerKey, LayerStore};
@@ -70,7 +71,7 @@ impl<'s> Known<'s> {
             is_whole: true,
         };
         for unit in build.plan.kept_units() {
-            let mut outcome = Outcome::Ran("something before it is done".to_owned());
+            let mut outcome = Outcome::Ran(after(&foreseen.decisions));
             if foreseen.is_whole {
                 let ctx = build.context_of(unit);
                 let base = base_of(&foreseen.chain, &self.program, unit, &ctx)?;
