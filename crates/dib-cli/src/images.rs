@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use dib_boot::{DiskFormat, DiskImage};
 use dib_core::{Build, ChecksumKind, ExistingOutput, ImageSpec, OutputSpec};
 use dib_image::{
-    Checksums, DiskSpec, Event, Existing, ImageFormat, Output, WrittenImage, write_images,
+    Checksums, DiskSpec, Event, Existing, ImageFormat, ImageSources, Output, WrittenImage, write_images,
     write_images_of_disk,
 };
 
@@ -40,9 +40,13 @@ pub(crate) fn write(
     let nodes = build.device_nodes();
     let (tree, scratch) = (directory.tree(), directory.scratch());
     let mut show = |event| shown.event(&event);
+    let sources = ImageSources {
+        device_nodes: &nodes,
+        ..ImageSources::of_tree(&tree)
+    };
     let images = match made {
-        Some(made) => write_images_of_disk(&tree, &nodes, made, &outputs, &mut show)?,
-        None => write_images(&tree, &nodes, disk, &outputs, &scratch, &mut show)?,
+        Some(made) => write_images_of_disk(sources, made, &outputs, &mut show)?,
+        None => write_images(sources, disk, &outputs, &scratch, &mut show)?,
     };
     drop(shown);
     // What does not boot gets no name.

@@ -13,6 +13,9 @@ use bits::BitWriter;
 use block::{BlockWriter, Histogram, Token};
 use matches::{Finder, Match, SHORTEST};
 
+/// The number of what comes out: another whenever the same data is compressed to other bytes than before. Images reuse
+/// what older ones were compressed to under the same number.
+pub(crate) const VERSION: u32 = 1;
 /// Tokens whose frequencies are counted together: the finest that blocks are cut.
 const SEGMENT: usize = 4096;
 /// A match of this length is taken without a look at the next byte.

@@ -85,7 +85,8 @@ pub use make_disk::{DiskError, make_disk};
 pub use output_file::{Existing, FinishedFile, OutputError, OutputFile, PublishedFile, remove_leftovers};
 pub use partition_table::{PartitionType, UnknownPartitionType};
 pub use qcow2::{
-    ClusterSize, Compression, Qcow2Error, Qcow2Options, Qcow2Version, RefcountBits, write_qcow2,
+    ClusterIndex, ClusterIndexError, ClusterReuse, ClusterSize, Compression, KnownCluster, KnownClusters,
+    KnownImage, Qcow2Error, Qcow2Options, Qcow2Version, RefcountBits, write_qcow2, write_qcow2_with_index,
 };
 pub use squashfs::{SquashFsError, make_squashfs};
 pub use tar_archive::{TarError, TarReport, write_tar, write_tgz};
@@ -95,6 +96,7 @@ pub use vfat::VfatError;
 pub use vhd::{VhdError, VhdLayout, VhdOptions, write_vhd};
 pub use vmdk::{VmdkAdapter, VmdkError, VmdkLayout, VmdkOptions, write_vmdk};
 pub use write_images::{
-    CompleteImages, Event, ImageError, Output, WrittenImage, convert_disk, write_images, write_images_of_disk,
+    CompleteImages, Event, ImageError, ImageSources, Output, WrittenImage, convert_disk, write_images,
+    write_images_of_disk,
 };
 pub use xfs::XfsError;

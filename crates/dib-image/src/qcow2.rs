@@ -3,23 +3,26 @@
 //! The format is that of QEMU's `docs/interop/qcow2.rst`. Images are laid out as header, L1 table, guest data, L2
 //! tables, refcount blocks, refcount table.
 
+mod cluster_index;
+mod compressor;
+mod known_clusters;
 mod layout;
 mod options;
 
 use std::fs::File;
 use std::io;
 
+pub use cluster_index::{ClusterIndex, ClusterIndexError};
+use compressor::{Compressor, Content, Recorded};
+pub use known_clusters::{ClusterReuse, KnownCluster, KnownClusters, KnownImage};
 use layout::Layout;
 pub use options::{ClusterSize, Compression, Qcow2Options, Qcow2Version, RefcountBits};
 
-use crate::deflate::Encoder;
 use crate::in_order::ThreadError;
 use crate::pieces::{self, PieceError};
 
 /// The guest counts in sectors of this size, so a disk is made of whole ones.
 const SECTOR: u64 = 512;
-/// Compression that saves less than a sector saves nothing.
-const SAVED_AT_LEAST: usize = 512;
 /// The effort of zstd, which is QEMU's.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -72,6 +75,56 @@ pub fn write_qcow2(
     options: &Qcow2Options,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), Qcow2Error> {
+    let start_worker = || {
+        let mut compressor = Compressor::new(options.compression);
+        move |cluster: &[u8]| compressor.content(cluster)
+    };
+    let store = |layout: &mut Layout<'_>, index, content: Content| store(layout, index, &content).map(drop);
+    write_clusters(raw, out, options, start_worker, store, progress)
+}
+
+/// Writes the same image as [`write_qcow2`], byte for byte, and returns the index of its clusters.
+///
+/// Those that are `known` are not compressed again, if they are of the same [key](Qcow2Options::cluster_key). Without
+/// compression there is neither key nor index.
+///
+/// # Errors
+/// When reading or writing fails, or the disk is larger than QEMU opens.
+pub fn write_qcow2_with_index(
+    raw: &File,
+    out: &File,
+    options: &Qcow2Options,
+    known: Option<&dyn KnownClusters>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Option<ClusterIndex>, Qcow2Error> {
+    let Some(key) = options.cluster_key() else {
+        write_qcow2(raw, out, options, progress)?;
+        return Ok(None);
+    };
+    let known = known.filter(|known| known.key() == key);
+    let start_worker = || {
+        let mut compressor = Compressor::new(options.compression);
+        move |cluster: &[u8]| compressor.recorded(cluster, known)
+    };
+    let mut clusters = Vec::new();
+    let store = |layout: &mut Layout<'_>, index, recorded: Recorded| {
+        let offset = store(layout, index, &recorded.content)?;
+        clusters.push(recorded.indexed_at(offset));
+        Ok(())
+    };
+    write_clusters(raw, out, options, start_worker, store, progress)?;
+    Ok(Some(ClusterIndex::new(key, clusters)))
+}
+
+/// Writes an image of what the workers make of the clusters, each of which `store` puts in its place.
+fn write_clusters<Made: Send, Worker: FnMut(&[u8]) -> io::Result<Made>>(
+    raw: &File,
+    out: &File,
+    options: &Qcow2Options,
+    start_worker: impl Fn() -> Worker + Sync,
+    mut store: impl FnMut(&mut Layout<'_>, u64, Made) -> io::Result<()>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), Qcow2Error> {
     let metadata = raw.metadata().map_err(Qcow2Error::Read)?;
     let size = metadata.len().next_multiple_of(SECTOR);
     let largest = layout::largest_disk(options.cluster_size);
@@ -79,18 +132,10 @@ pub fn write_qcow2(
         return Err(Qcow2Error::TooLarge { size, largest });
     }
     let mut layout = Layout::new(out, size, options);
-    let cluster = options.cluster_size.bytes();
-    let start_worker = || {
-        let mut compressor = Compressor::new(options.compression);
-        move |cluster: &[u8]| compressor.content(cluster)
-    };
-    pieces::for_each(raw, cluster, start_worker, |batch| {
-        for (index, content) in batch.pieces {
-            let result = match content.map_err(Qcow2Error::Compress)? {
-                Content::Stored(data) => layout.store(index, &data),
-                Content::Compressed(data) => layout.store_compressed(index, &data),
-            };
-            result.map_err(Qcow2Error::Write)?;
+    pieces::for_each(raw, options.cluster_size.bytes(), start_worker, |batch| {
+        for (index, made) in batch.pieces {
+            let made = made.map_err(Qcow2Error::Compress)?;
+            store(&mut layout, index, made).map_err(Qcow2Error::Write)?;
         }
         progress(batch.done, batch.total);
         Ok::<(), Qcow2Error>(())
@@ -98,44 +143,11 @@ pub fn write_qcow2(
     layout.finish().map_err(Qcow2Error::Write)
 }
 
-/// A guest cluster that is not all zeros.
-enum Content {
-    Stored(Vec<u8>),
-    Compressed(Vec<u8>),
-}
-
-/// What a thread compresses clusters with.
-enum Compressor {
-    None,
-    Zlib(Box<Encoder>),
-    Zstd(io::Result<zstd::bulk::Compressor<'static>>),
-}
-
-impl Compressor {
-    fn new(compression: Compression) -> Self {
-        match compression {
-            Compression::None => Self::None,
-            Compression::Zlib => Self::Zlib(Box::new(Encoder::new())),
-            Compression::Zstd => Self::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)),
-        }
-    }
-
-    /// Compresses a cluster, unless that saves too little.
-    fn content(&mut self, cluster: &[u8]) -> io::Result<Content> {
-        let largest = cluster.len() - SAVED_AT_LEAST;
-        let compressed = match self {
-            Self::None => None,
-            Self::Zlib(encoder) => Some(encoder.deflate(cluster))
-                .filter(|data| data.len() <= largest)
-                .map(<[u8]>::to_owned),
-            Self::Zstd(compressor) => {
-                let compressor = compressor
-                    .as_mut()
-                    .map_err(|error| io::Error::from(error.kind()))?;
-                Some(compressor.compress(cluster)?).filter(|data| data.len() <= largest)
-            }
-        };
-        Ok(compressed.map_or_else(|| Content::Stored(cluster.to_owned()), Content::Compressed))
+/// Stores a guest cluster and returns at which offset its bytes lie.
+fn store(layout: &mut Layout<'_>, index: u64, content: &Content) -> io::Result<u64> {
+    match content {
+        Content::Stored(data) => layout.store(index, data),
+        Content::Compressed(data) => layout.store_compressed(index, data),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From tree to published files.
 
+mod error;
 mod one_format;
 
 use std::fs::File;
@@ -9,16 +10,40 @@ use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_sys::DeviceNode;
-use one_format::{Sources, send};
+pub use error::ImageError;
+use one_format::send;
 
 use crate::{
-    ByteSize, Checksums, DiskError, DiskSpec, Existing, FinishedFile, ImageFormat, OutputError, OutputFile,
-    Qcow2Error, SquashFsError, Sums, TarError, ThreadError, VhdError, VmdkError, make_disk,
+    ByteSize, Checksums, ClusterIndex, ClusterReuse, DiskSpec, Existing, FinishedFile, ImageFormat,
+    OutputError, OutputFile, Sums, ThreadError, make_disk,
 };
 
 /// Outputs that are written at once. Each uses all cores where it can; two fill the gaps of one another, and more would
 /// only take more memory.
 const AT_ONCE: usize = 2;
+
+/// What images are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageSources<'s> {
+    /// The finished tree.
+    pub tree: &'s Utf8Path,
+    /// The device nodes that the tree could not hold.
+    pub device_nodes: &'s [DeviceNode],
+    /// The clusters of qcow2 images before.
+    pub clusters: ClusterReuse<'s>,
+}
+
+impl<'s> ImageSources<'s> {
+    /// Returns a tree that is all there is.
+    #[must_use]
+    pub fn of_tree(tree: &'s Utf8Path) -> Self {
+        Self {
+            tree,
+            device_nodes: &[],
+            clusters: ClusterReuse::Never,
+        }
+    }
+}
 
 /// One image file that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +115,21 @@ pub struct WrittenImage {
 /// Images that are complete and have no names yet: dropped, they are gone.
 #[derive(Debug)]
 pub struct CompleteImages {
-    images: Vec<(Output, FinishedFile, Sums)>,
+    images: Vec<CompleteImage>,
+}
+
+#[derive(Debug)]
+struct CompleteImage {
+    output: Output,
+    file: FinishedFile,
+    written: Written,
+}
+
+/// What is known of an output that has been written.
+#[derive(Debug, Default)]
+struct Written {
+    sums: Sums,
+    clusters: Option<ClusterIndex>,
 }
 
 impl CompleteImages {
@@ -98,7 +137,16 @@ impl CompleteImages {
     pub fn files(&self) -> impl Iterator<Item = (&Output, &Utf8Path)> {
         self.images
             .iter()
-            .map(|(output, file, _)| (output, file.temporary_path()))
+            .map(|image| (&image.output, image.file.temporary_path()))
+    }
+
+    /// Returns the index of the clusters of the first qcow2 image that is compressed, and what was wanted there; if
+    /// [`ClusterReuse`] asked for it.
+    #[must_use]
+    pub fn cluster_index(&self) -> Option<(&Output, &ClusterIndex)> {
+        self.images
+            .iter()
+            .find_map(|image| Some((&image.output, image.written.clusters.as_ref()?)))
     }
 
     /// Puts all of them under their names.
@@ -106,13 +154,13 @@ impl CompleteImages {
     /// # Errors
     /// When renaming or removing fails.
     pub fn publish(self) -> Result<Vec<WrittenImage>, ImageError> {
-        let publish = |(output, file, sums): (Output, FinishedFile, Sums)| {
-            let published = file.publish(output.existing)?;
+        let publish = |image: CompleteImage| {
+            let published = image.file.publish(image.output.existing)?;
             Ok(WrittenImage {
                 path: published.path,
                 size: published.size,
                 allocated: published.allocated,
-                sums,
+                sums: image.written.sums,
                 old_renamed_to: published.old_renamed_to,
             })
         };
@@ -120,78 +168,15 @@ impl CompleteImages {
     }
 }
 
-/// Writing images failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImageError {
-    /// The disk could not be made.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// An archive could not be written.
-    #[error("failed to write {path}")]
-    Tar {
-        /// The archive.
-        path: Utf8PathBuf,
-        /// Why.
-        source: TarError,
-    },
-    /// A qcow2 image could not be written.
-    #[error("failed to write {path}")]
-    Qcow2 {
-        /// The image.
-        path: Utf8PathBuf,
-        /// Why.
-        source: Qcow2Error,
-    },
-    /// A SquashFS could not be made.
-    #[error("failed to write {path}")]
-    SquashFs {
-        /// The image.
-        path: Utf8PathBuf,
-        /// Why.
-        source: SquashFsError,
-    },
-    /// A VHD could not be written.
-    #[error("failed to write {path}")]
-    Vhd {
-        /// The image.
-        path: Utf8PathBuf,
-        /// Why.
-        source: VhdError,
-    },
-    /// A VMDK could not be written.
-    #[error("failed to write {path}")]
-    Vmdk {
-        /// The image.
-        path: Utf8PathBuf,
-        /// Why.
-        source: VmdkError,
-    },
-    /// The threads that write could not be started.
-    #[error(transparent)]
-    Thread(#[from] ThreadError),
-    /// A raw disk could not be copied, or bytes not be summed.
-    #[error("failed to write {path}")]
-    Io {
-        /// The image.
-        path: Utf8PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file could not be created or published.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-}
-
 /// Writes the tree in every wanted format; [`CompleteImages::publish`] puts the files under their names.
 ///
 /// The disk is made once: in the first raw output, or as a sparse file in the directory `scratch` that is gone at the
-/// end. `device_nodes` are those the tree could not hold. Nothing stands under an output's name that did not before, and an
-/// error leaves nothing behind.
+/// end. Nothing stands under an output's name that did not before, and an error leaves nothing behind.
 ///
 /// ```
 /// use dib_image::{
-///     BlockDeviceConfig, Checksums, DiskSpec, Existing, ImageFormat, ImageSize, Output, RootFileSystem, write_images,
+///     BlockDeviceConfig, Checksums, DiskSpec, Existing, ImageFormat, ImageSize, ImageSources, Output,
+///     RootFileSystem, write_images,
 /// };
 ///
 /// let directory = tempfile::tempdir()?;
@@ -206,7 +191,8 @@ pub enum ImageError {
 /// let layout = BlockDeviceConfig::unpartitioned();
 /// let disk = DiskSpec::new(layout, &RootFileSystem::default(), ImageSize::Fitting, None)?;
 /// let tree = directory.join("tree");
-/// let images = write_images(&tree, &[], &disk, &[output], directory, &mut |_event| {})?.publish()?;
+/// let tree = ImageSources::of_tree(&tree);
+/// let images = write_images(tree, &disk, &[output], directory, &mut |_event| {})?.publish()?;
 /// assert_eq!(images[0].path, directory.join("image.tar"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -214,8 +200,7 @@ pub enum ImageError {
 /// # Errors
 /// When a format can't be written.
 pub fn write_images(
-    tree: &Utf8Path,
-    device_nodes: &[DeviceNode],
+    sources: ImageSources<'_>,
     spec: &DiskSpec,
     outputs: &[Output],
     scratch: &Utf8Path,
@@ -235,16 +220,15 @@ pub fn write_images(
     let disk = in_scratch.as_ref().or_else(|| files.get(first_raw?));
     if let Some(disk) = disk {
         make_disk(
-            tree,
-            device_nodes,
+            sources.tree,
+            sources.device_nodes,
             spec,
             (disk.temporary_path(), disk.file()),
             report,
         )?;
     }
-    let sources = Sources { tree, device_nodes };
-    let sums = write_outputs(sources, disk.map(OutputFile::file), outputs, &files, report)?;
-    complete(outputs, files, sums)
+    let written = write_outputs(sources, disk.map(OutputFile::file), outputs, &files, report)?;
+    complete(outputs, files, written)
 }
 
 /// Writes a tree, and the disk that has been made of it, in every wanted format, as [`write_images`] does.
@@ -252,16 +236,14 @@ pub fn write_images(
 /// # Errors
 /// When a format can't be written.
 pub fn write_images_of_disk(
-    tree: &Utf8Path,
-    device_nodes: &[DeviceNode],
+    sources: ImageSources<'_>,
     disk: &File,
     outputs: &[Output],
     report: &mut dyn FnMut(Event),
 ) -> Result<CompleteImages, ImageError> {
     let files = create(outputs)?;
-    let sources = Sources { tree, device_nodes };
-    let sums = write_outputs(sources, Some(disk), outputs, &files, report)?;
-    complete(outputs, files, sums)
+    let written = write_outputs(sources, Some(disk), outputs, &files, report)?;
+    complete(outputs, files, written)
 }
 
 fn create(outputs: &[Output]) -> Result<Vec<OutputFile>, OutputError> {
@@ -274,11 +256,15 @@ fn create(outputs: &[Output]) -> Result<Vec<OutputFile>, OutputError> {
 fn complete(
     outputs: &[Output],
     files: Vec<OutputFile>,
-    sums: Vec<Sums>,
+    written: Vec<Written>,
 ) -> Result<CompleteImages, ImageError> {
     let mut images = Vec::new();
-    for ((output, file), sums) in outputs.iter().zip(files).zip(sums) {
-        images.push((output.clone(), file.finish(&sums)?, sums));
+    for ((output, file), written) in outputs.iter().zip(files).zip(written) {
+        images.push(CompleteImage {
+            output: output.clone(),
+            file: file.finish(&written.sums)?,
+            written,
+        });
     }
     Ok(CompleteImages { images })
 }
@@ -293,24 +279,21 @@ pub fn convert_disk(
     report: &mut dyn FnMut(Event),
 ) -> Result<WrittenImage, ImageError> {
     let file = OutputFile::create(&output.path)?;
-    let sources = Sources {
-        tree: Utf8Path::new(""),
-        device_nodes: &[],
-    };
+    let sources = ImageSources::of_tree(Utf8Path::new(""));
     let outputs = std::slice::from_ref(output);
-    let sums = write_outputs(sources, Some(disk), outputs, std::slice::from_ref(&file), report)?.remove(0);
-    let images = vec![(output.clone(), file.finish(&sums)?, sums)];
-    Ok(CompleteImages { images }.publish()?.remove(0))
+    let written = write_outputs(sources, Some(disk), outputs, std::slice::from_ref(&file), report)?;
+    let images = complete(outputs, vec![file], written)?;
+    Ok(images.publish()?.remove(0))
 }
 
-/// Writes the outputs into their files and returns their checksums; with an error, those not begun yet are left.
+/// Writes the outputs into their files and returns what is known of each; with an error, those not begun yet are left.
 fn write_outputs(
-    sources: Sources<'_>,
+    sources: ImageSources<'_>,
     disk: Option<&File>,
     outputs: &[Output],
     files: &[OutputFile],
     report: &mut dyn FnMut(Event),
-) -> Result<Vec<Sums>, ImageError> {
+) -> Result<Vec<Written>, ImageError> {
     // What takes longest comes first, so that it is not what all wait for in the end.
     let mut order: Vec<usize> = (0..outputs.len()).collect();
     order.sort_by_key(|number| !matches!(outputs[*number].format, ImageFormat::SquashFs { .. }));
@@ -351,20 +334,20 @@ fn write_outputs(
 }
 
 fn write_output(
-    sources: Sources<'_>,
+    sources: ImageSources<'_>,
     disk: Option<&File>,
     output: &Output,
     file: &OutputFile,
     events: &Sender<Event>,
-) -> Result<Sums, ImageError> {
+) -> Result<Written, ImageError> {
     let path = output.path.clone();
     let format = output.format.clone();
     send(events, Event::Writing { path, format });
-    let sums = match disk.filter(|_| output.format.is_disk()) {
+    let (sums, clusters) = match disk.filter(|_| output.format.is_disk()) {
         // It is there already.
-        Some(disk) if std::ptr::eq(disk, file.file()) => file.sums(output.checksums)?,
-        Some(disk) => one_format::write_disk(disk, output, file, events)?,
-        None => one_format::write_tree(sources, output, file, events)?,
+        Some(disk) if std::ptr::eq(disk, file.file()) => (file.sums(output.checksums)?, None),
+        Some(disk) => one_format::write_disk(disk, sources.clusters, output, file, events)?,
+        None => (one_format::write_tree(sources, output, file, events)?, None),
     };
     send(
         events,
@@ -372,7 +355,7 @@ fn write_output(
             path: output.path.clone(),
         },
     );
-    Ok(sums)
+    Ok(Written { sums, clusters })
 }
 
 #[cfg(test)]

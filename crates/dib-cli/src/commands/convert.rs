@@ -7,7 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use dib_boot::{DiskFormat, DiskImage};
 use dib_core::{Compression, ImageSpec, ImageType};
 use dib_image::{
-    Checksums, Existing, ImageFormat, Output, WrittenImage, convert_disk, remove_leftovers, write_images,
+    Checksums, Existing, ImageFormat, ImageSources, Output, WrittenImage, convert_disk, remove_leftovers,
+    write_images,
 };
 
 use crate::arguments::{ConvertArguments, ImageOptions, TreeArguments};
@@ -61,9 +62,15 @@ fn write_tree(tree: &Utf8Path, spec: &ImageSpec, console: &Console) -> Result<Ve
     let scratch = spec.output.directory();
     clear(Some(scratch), console);
     let mut shown = Shown::new(console);
-    let images = write_images(tree, &[], &disk, &outputs, scratch, &mut |event| {
-        shown.event(&event);
-    })?;
+    let images = write_images(
+        ImageSources::of_tree(tree),
+        &disk,
+        &outputs,
+        scratch,
+        &mut |event| {
+            shown.event(&event);
+        },
+    )?;
     Ok(images.publish()?)
 }
 

@@ -1,5 +1,6 @@
 use flate2::{Decompress, FlushDecompress, Status};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::*;
 
@@ -144,4 +145,24 @@ proptest! {
         }
         check(&mut Encoder::new(), &data);
     }
+}
+
+#[test]
+fn the_version_is_that_of_what_comes_out() {
+    // Where this fails, the same data becomes other bytes than before: raise the version along with the digest.
+    let mut mixed = text(30_000);
+    mixed.extend(noise(5_000));
+    mixed.extend((0..30_000_u32).flat_map(u32::to_be_bytes));
+    mixed.extend([0; 3_000]);
+    let mut encoder = Encoder::new();
+    let mut digest = Sha256::new();
+    for data in [mixed, text(1 << 16), noise(1 << 16), Vec::new()] {
+        digest.update(encoder.deflate(&data));
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    let begin = u64::from_be_bytes(*digest.first_chunk().unwrap());
+    assert_eq!(
+        (VERSION, format!("{begin:016x}").as_str()),
+        (1, "8c26c68a622d50cc")
+    );
 }

@@ -61,16 +61,17 @@ impl<'a> Layout<'a> {
         layout
     }
 
-    /// Stores a guest cluster as it is.
-    pub(super) fn store(&mut self, guest_cluster: u64, data: &[u8]) -> io::Result<()> {
+    /// Stores a guest cluster as it is, and returns its offset.
+    pub(super) fn store(&mut self, guest_cluster: u64, data: &[u8]) -> io::Result<u64> {
         let offset = self.allocate(1);
         self.out.write_all_at(data, offset)?;
         self.map(guest_cluster, offset | COPIED);
-        Ok(())
+        Ok(offset)
     }
 
-    /// Stores a guest cluster's compressed bytes right behind the last ones, so that clusters share sectors.
-    pub(super) fn store_compressed(&mut self, guest_cluster: u64, compressed: &[u8]) -> io::Result<()> {
+    /// Stores a guest cluster's compressed bytes right behind the last ones, so that clusters share sectors, and returns
+    /// their offset.
+    pub(super) fn store_compressed(&mut self, guest_cluster: u64, compressed: &[u8]) -> io::Result<u64> {
         let length = compressed.len() as u64;
         let offset = self.allocate_packed(length);
         self.out.write_all_at(compressed, offset)?;
@@ -78,7 +79,7 @@ impl<'a> Layout<'a> {
         // The number's place depends on how many sectors a cluster can have.
         let shift = 62 - (self.options.cluster_size.bits() - 8);
         self.map(guest_cluster, offset | additional_sectors << shift | COMPRESSED);
-        Ok(())
+        Ok(offset)
     }
 
     fn map(&mut self, guest_cluster: u64, entry: u64) {

@@ -1,5 +1,7 @@
 //! How a qcow2 image is written, and what the options are called.
 
+use super::ZSTD_LEVEL;
+use crate::deflate;
 use crate::format_options::{FormatOptionError, known_value, switch};
 
 /// How a qcow2 image is written.
@@ -119,6 +121,20 @@ impl Qcow2Options {
         "refcount_bits",
         "preallocation",
     ];
+
+    /// Returns what a cluster's compressed form depends on besides its content, if clusters are compressed.
+    ///
+    /// Images of the same key hold the same bytes for the same cluster. It changes with whatever compresses, so that clusters
+    /// of an older one are not taken for those of a newer one.
+    #[must_use]
+    pub fn cluster_key(&self) -> Option<String> {
+        let encoder = match self.compression {
+            Compression::None => return None,
+            Compression::Zlib => format!("zlib {}", deflate::VERSION),
+            Compression::Zstd => format!("zstd {} {ZSTD_LEVEL}", zstd::zstd_safe::version_number()),
+        };
+        Some(format!("{encoder} in {}", self.cluster_size.bytes()))
+    }
 
     /// Sets the option of one of the [`NAMES`](Self::NAMES).
     ///

@@ -4,30 +4,24 @@ use std::fs::File;
 use std::sync::mpsc::Sender;
 
 use camino::Utf8Path;
-use dib_sys::DeviceNode;
 
-use super::{Event, ImageError, Output};
+use super::{Event, ImageError, ImageSources, Output};
 use crate::checksums::SummingWriter;
 use crate::{
-    ImageFormat, OutputFile, Sums, TarError, TarReport, container, qcow2, raw_zst, sparse, squashfs,
-    tar_archive, vhd, vmdk,
+    ClusterIndex, ClusterReuse, ImageFormat, OutputFile, Sums, TarError, TarReport, container, qcow2,
+    raw_zst, sparse, squashfs, tar_archive, vhd, vmdk,
 };
-
-/// What images are made of.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sources<'s> {
-    pub(super) tree: &'s Utf8Path,
-    pub(super) device_nodes: &'s [DeviceNode],
-}
 
 /// Writes the tree into the output's file and returns the checksums that are wanted.
 pub(super) fn write_tree(
-    sources: Sources<'_>,
+    sources: ImageSources<'_>,
     output: &Output,
     file: &OutputFile,
     events: &Sender<Event>,
 ) -> Result<Sums, ImageError> {
-    let Sources { tree, device_nodes } = sources;
+    let ImageSources {
+        tree, device_nodes, ..
+    } = sources;
     let path = &output.path;
     match &output.format {
         ImageFormat::SquashFs { time } => {
@@ -79,13 +73,15 @@ fn report_skipped(
     Ok(())
 }
 
-/// Writes the disk into the output's file and returns the checksums that are wanted.
+/// Writes the disk into the output's file and returns the checksums that are wanted, and the clusters' index if there is
+/// one.
 pub(super) fn write_disk(
     disk: &File,
+    reuse: ClusterReuse<'_>,
     output: &Output,
     file: &OutputFile,
     events: &Sender<Event>,
-) -> Result<Sums, ImageError> {
+) -> Result<(Sums, Option<ClusterIndex>), ImageError> {
     let path = &output.path;
     let io = |source| ImageError::Io {
         path: path.clone(),
@@ -95,12 +91,24 @@ pub(super) fn write_disk(
         let path = path.clone();
         send(events, Event::Progress { path, done, total });
     };
+    let mut index = None;
     match &output.format {
-        ImageFormat::Qcow2(options) => qcow2::write_qcow2(disk, file.file(), options, &mut progress)
-            .map_err(|source| ImageError::Qcow2 {
+        ImageFormat::Qcow2(options) => {
+            let file = file.file();
+            let written = match reuse {
+                ClusterReuse::Never => qcow2::write_qcow2(disk, file, options, &mut progress).map(|()| None),
+                ClusterReuse::Recorded => {
+                    qcow2::write_qcow2_with_index(disk, file, options, None, &mut progress)
+                }
+                ClusterReuse::Known(known) => {
+                    qcow2::write_qcow2_with_index(disk, file, options, Some(known), &mut progress)
+                }
+            };
+            index = written.map_err(|source| ImageError::Qcow2 {
                 path: path.clone(),
                 source,
-            })?,
+            })?;
+        }
         ImageFormat::Vhd(options) => {
             vhd::write_vhd(disk, file.file(), options, &mut progress).map_err(|source| ImageError::Vhd {
                 path: path.clone(),
@@ -119,11 +127,11 @@ pub(super) fn write_disk(
         ImageFormat::RawZst => {
             let mut writer = SummingWriter::new(file.file(), output.checksums).map_err(io)?;
             raw_zst::write_raw_zst(disk, &mut writer, &mut progress).map_err(io)?;
-            return writer.finish().map_err(io);
+            return Ok((writer.finish().map_err(io)?, None));
         }
         _ => sparse::copy_sparse(disk, file.file()).map_err(io)?,
     }
-    Ok(file.sums(output.checksums)?)
+    Ok((file.sums(output.checksums)?, index))
 }
 
 /// Sends an event to who reports them; it is there as long as anything is written.

@@ -4,7 +4,10 @@ use std::process::Command;
 
 use super::*;
 use crate::fixture::{self, Fixture, check_ext4, fixture, run};
-use crate::{BlockDeviceConfig, ImageSize, Qcow2Options, RootFileSystem};
+use crate::{
+    BlockDeviceConfig, ClusterIndex, Compression, DiskError, ImageSize, KnownImage, Qcow2Options,
+    RootFileSystem,
+};
 
 fn spec_of(size: ByteSize) -> DiskSpec {
     let root = RootFileSystem {
@@ -58,7 +61,11 @@ fn write(
     let mut events = Vec::new();
     let nodes = fixture::device_nodes();
     let scratch = fixture.scratch.join("scratch");
-    let images = write_images(&fixture.tree, &nodes, spec, outputs, &scratch, &mut |event| {
+    let sources = ImageSources {
+        device_nodes: &nodes,
+        ..ImageSources::of_tree(&fixture.tree)
+    };
+    let images = write_images(sources, spec, outputs, &scratch, &mut |event| {
         events.push(event);
     })?
     .publish()?;
@@ -160,4 +167,50 @@ fn all_formats_or_none() {
     assert_eq!(names(&fixture, "out"), ["image.tar"]);
     assert_eq!(fs::read_to_string(&outputs[0].path).unwrap(), "old");
     assert!(names(&fixture, "scratch").is_empty());
+}
+
+#[test]
+fn an_image_is_made_of_the_clusters_of_another() {
+    let fixture = prepare();
+    let uncompressed = Qcow2Options {
+        compression: Compression::None,
+        ..Qcow2Options::default()
+    };
+    let outputs = [
+        output(&fixture, "image.tar", ImageFormat::Tar),
+        output(&fixture, "large.qcow2", ImageFormat::Qcow2(uncompressed)),
+        output(
+            &fixture,
+            "image.qcow2",
+            ImageFormat::Qcow2(Qcow2Options::default()),
+        ),
+    ];
+    let disk = fixture.scratch.join("disk.raw");
+    fs::write(
+        &disk,
+        "The quick brown fox jumps over the lazy dog.".repeat(10_000),
+    )
+    .unwrap();
+    let disk = File::open(disk).unwrap();
+    let write = |clusters| {
+        let sources = ImageSources {
+            clusters,
+            ..ImageSources::of_tree(&fixture.tree)
+        };
+        let images = write_images_of_disk(sources, &disk, &outputs, &mut |_| {}).unwrap();
+        let index = images.cluster_index().map(|(output, index)| {
+            assert_eq!(output, &outputs[2]);
+            index.to_bytes()
+        });
+        let images = images.publish().unwrap();
+        (index, fs::read(&images[2].path).unwrap())
+    };
+    let (index, plain) = write(ClusterReuse::Never);
+    assert_eq!(index, None);
+    let (index, recorded) = write(ClusterReuse::Recorded);
+    let index = ClusterIndex::from_bytes(&index.unwrap()).unwrap();
+    assert_eq!(index.clusters(), 7);
+    let known = KnownImage::new(File::open(&outputs[2].path).unwrap(), index);
+    let (again, reused) = write(ClusterReuse::Known(&known));
+    assert!(again.is_some() && plain == recorded && plain == reused);
 }
