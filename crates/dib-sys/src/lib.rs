@@ -13,8 +13,10 @@
 //! - [`overlay`]: the tree as a stack of layers.
 //! - [`command`]: programs run in the target or beside it.
 //! - [`companion`]: programs that run beside this process and end with it.
+//! - [`clone_range`]: parts of files that share their blocks.
 //! - [`device_node`]: device nodes that an ordinary user's sandbox cannot make, kept for the image.
 
+pub mod clone_range;
 pub mod command;
 pub mod companion;
 pub mod device_node;
@@ -25,6 +27,7 @@ pub mod sandbox;
 pub mod target_path;
 pub mod target_root;
 
+pub use clone_range::clone_range;
 pub use device_node::{DeviceKind, DeviceNode};
 pub use target_path::{InvalidTargetPath, TargetPath};
 pub use target_root::{FileKind, Metadata, TargetError, TargetRoot, WalkStep};
