@@ -73,12 +73,14 @@ impl Layers {
         for place in [&places.tree, &places.hooks] {
             fs::create_dir(place).map_err(failed)?;
         }
+        let world = ScriptWorld::of(plan, places.clone());
+        world.write(plan, program)?;
         hook_scripts::write(&places.hooks, plan, program).map_err(failed)?;
         let target =
             TargetRoot::open(&places.tree).map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
         let cache = open_cache(plan.spec(), console)?;
         let journal = Journal::new();
-        let variables = pipeline::variables(plan, &places, &ScriptWorld::of(plan, places.clone()));
+        let variables = pipeline::variables(plan, &places, &world);
         let build = Build::new(
             plan,
             variables,
@@ -150,9 +152,5 @@ fn are_wanted(spec: &ImageSpec) -> bool {
 
 /// Returns why a build can't have layers.
 fn why_without(plan: &Plan<'_>) -> Option<&'static str> {
-    if plan.spec().loop_device == LoopDevice::Attached {
-        return Some("its scripts have a loop device");
-    }
-    let has_scripts = plan.hooks().iter().any(|hook| !hook.body.is_native());
-    has_scripts.then_some("what scripts depend on can't be known")
+    (plan.spec().loop_device == LoopDevice::Attached).then_some("its scripts have a loop device")
 }

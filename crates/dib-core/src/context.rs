@@ -23,6 +23,8 @@ pub struct HookContext<'a> {
     pub(crate) inputs: Inputs,
     /// Whether the hook's element tells by itself what the hook depends on beyond the build.
     pub(crate) knows_downloads: bool,
+    /// Whether it is a script, all of whose surroundings are recorded.
+    pub(crate) is_script: bool,
 }
 
 impl<'a> HookContext<'a> {
@@ -40,6 +42,7 @@ impl<'a> HookContext<'a> {
             variables: build.phase_variables(),
             inputs: Inputs::default(),
             knows_downloads: hook.inputs.is_some(),
+            is_script: !hook.body.is_native(),
         }
     }
 
@@ -53,6 +56,7 @@ impl<'a> HookContext<'a> {
             variables: build.phase_variables(),
             inputs: Inputs::default(),
             knows_downloads: false,
+            is_script: false,
         }
     }
 

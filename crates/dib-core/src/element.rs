@@ -10,7 +10,9 @@ pub use name::{ElementName, InvalidElementName};
 
 use crate::hook::InputsFn;
 use crate::install_type::InstallType;
-use crate::{Arch, Hook, HookBody, HookFn, HookName, PackageMap, PackageRule, Phase, ServiceMap, Variable};
+use crate::{
+    Arch, Hook, HookBody, HookFn, HookName, LayerRule, PackageMap, PackageRule, Phase, ServiceMap, Variable,
+};
 
 /// An element: plain data and hook functions.
 ///
@@ -45,6 +47,7 @@ pub struct Element {
     stands_in_for: Vec<StandIn>,
     refused_archs: Vec<(Arch, String)>,
     directory: Option<Utf8PathBuf>,
+    layer_rules: Vec<(String, LayerRule)>,
     why_unusable: Option<String>,
 }
 
@@ -77,6 +80,7 @@ impl Element {
             stands_in_for: Vec::new(),
             refused_archs: Vec::new(),
             directory: None,
+            layer_rules: Vec::new(),
             why_unusable: None,
         }
     }
@@ -252,6 +256,14 @@ impl Element {
         self
     }
 
+    /// Says how long what a hook did may be taken from an earlier build; `hook` is `PHASE.d/NAME`, or `PHASE.d/*` for all of
+    /// a phase. Of several that fit the last one counts.
+    #[must_use]
+    pub fn keeps_layers(mut self, hook: &str, rule: LayerRule) -> Self {
+        self.layer_rules.push((hook.to_owned(), rule));
+        self
+    }
+
     /// Says why no build can have the element, in words that may follow a colon; there is such an element, so it is
     /// listed all the same.
     #[must_use]
@@ -347,6 +359,19 @@ impl Element {
     pub(crate) fn in_place_of(mut self, replaced: &Self) -> Self {
         self.stands_in_for.clone_from(&replaced.stands_in_for);
         self
+    }
+
+    /// Returns how long what a hook did may be taken from an earlier build.
+    #[must_use]
+    pub fn layer_rule(&self, phase: Phase, hook: &str) -> LayerRule {
+        let fits = |wanted: &str| {
+            wanted
+                .strip_prefix(phase.name())
+                .and_then(|rest| rest.strip_prefix(".d/"))
+                .is_some_and(|name| name == "*" || name == hook)
+        };
+        let fitting = self.layer_rules.iter().rev().find(|(wanted, _)| fits(wanted));
+        fitting.map(|(_, rule)| *rule).unwrap_or_default()
     }
 
     /// Returns the directory that it is, or `None` when it is a part of the program.

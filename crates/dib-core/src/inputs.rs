@@ -16,10 +16,12 @@ use sha2::{Digest, Sha256};
 use crate::HookContext;
 use crate::journal::Actor;
 
+mod scripts;
+
 /// What stands for the build's own directory in recorded paths: its name is another in each build.
 const BUILD_DIRECTORY: &str = "$TMP_BUILD_DIR";
 /// Variables that name places of the build, and nothing that an image depends on.
-const PLACES: [&str; 6] = [
+pub(crate) const PLACES: [&str; 6] = [
     "TARGET_ROOT",
     "TMP_BUILD_DIR",
     "TMP_HOOKS_PATH",
@@ -38,6 +40,12 @@ pub enum Source {
     HostFile(Utf8PathBuf),
     /// Which files there are below a directory of the host.
     HostFiles(Utf8PathBuf),
+    /// A script in the directory of hooks, its bytes and mode, such as `install.d/50-site`.
+    Script(String),
+    /// All in the directory of hooks but the hooks.
+    HooksDirectory,
+    /// All variables that a script sees.
+    Environment(String),
     /// A part of the plan.
     Plan(PlanPart),
     /// Something that the hook's element knows of, such as an archive's index.
@@ -106,6 +114,9 @@ impl HookContext<'_> {
             Source::Variable(name) => Ok(self.value_of(name)),
             Source::HostFile(path) => digest_of_file(&self.expanded(path)),
             Source::HostFiles(path) => Ok(Some(digest_of_names(&self.expanded(path)))),
+            Source::Script(inside) => self.digest_of_script(inside),
+            Source::HooksDirectory => self.digest_of_hooks_directory().map(Some),
+            Source::Environment(inside) => Ok(Some(self.seen_environment(inside))),
             Source::Plan(part) => Ok(Some(self.digest_of_plan(*part))),
             Source::Named(name) | Source::Unknown(name) => Err(io::Error::other(name.clone())),
         }
@@ -170,12 +181,12 @@ impl HookContext<'_> {
         }
     }
 
-    fn value_of(&self, name: &str) -> Option<String> {
+    pub(crate) fn value_of(&self, name: &str) -> Option<String> {
         self.variables.get(name).map(|value| self.placed_text(value))
     }
 
     /// Returns a text in which the build's own directory has a name that lasts.
-    fn placed_text(&self, text: &str) -> String {
+    pub(crate) fn placed_text(&self, text: &str) -> String {
         match self.variables.get("TMP_BUILD_DIR") {
             Some(directory) if !directory.is_empty() => text.replace(directory, BUILD_DIRECTORY),
             _ => text.to_owned(),
@@ -225,7 +236,7 @@ fn in_hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// Returns the digest of a file's bytes, or `None` where there is no file.
-fn digest_of_file(path: &Utf8Path) -> io::Result<Option<String>> {
+pub(crate) fn digest_of_file(path: &Utf8Path) -> io::Result<Option<String>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

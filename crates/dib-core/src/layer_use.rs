@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,25 @@ impl LayerUse {
     }
 }
 
+/// How much is kept of what was done in builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerLimits {
+    /// How much all of it takes at the most, in bytes.
+    pub bytes: u64,
+    /// For how long something is kept that no build uses.
+    pub unused_for: Duration,
+}
+
+impl Default for LayerLimits {
+    /// 20 GiB, and 30 days.
+    fn default() -> Self {
+        Self {
+            bytes: 20 << 30,
+            unused_for: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
+}
+
 /// A place among a plan's hooks: before a hook, written `install.d/50-name` or `install/50-name`, or before the first of a
 /// phase, written `install.d` or `install`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,11 +77,11 @@ impl PlanPlace {
 #[non_exhaustive]
 pub enum InvalidPlanPlace {
     /// It begins with no phase.
-    #[error("{0:?} is neither a phase nor PHASE/HOOK")]
-    Phase(String, #[source] UnknownPhase),
+    #[error(transparent)]
+    Phase(#[from] UnknownPhase),
     /// What follows the phase can't be a hook's name.
-    #[error("{0:?} is neither a phase nor PHASE/HOOK")]
-    Hook(String, #[source] InvalidHookName),
+    #[error(transparent)]
+    Hook(#[from] InvalidHookName),
 }
 
 impl FromStr for PlanPlace {
@@ -76,15 +96,8 @@ impl FromStr for PlanPlace {
         };
         let phase = phase.strip_suffix(".d").unwrap_or(phase);
         Ok(Self {
-            phase: phase
-                .parse()
-                .map_err(|error| InvalidPlanPlace::Phase(text.to_owned(), error))?,
-            hook: hook
-                .map(|name| {
-                    name.parse()
-                        .map_err(|error| InvalidPlanPlace::Hook(text.to_owned(), error))
-                })
-                .transpose()?,
+            phase: phase.parse()?,
+            hook: hook.map(str::parse).transpose()?,
         })
     }
 }

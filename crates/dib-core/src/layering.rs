@@ -49,6 +49,8 @@ pub struct Ran<'r> {
     pub device_nodes: Vec<DeviceNode>,
     /// How long it took, in seconds.
     pub seconds: f64,
+    /// For how many seconds from now on it stands for what the unit would do, where its element says so.
+    pub expires: Option<u64>,
 }
 
 /// Keeps what units of work did, and puts it in their place.
@@ -73,6 +75,12 @@ pub trait Layering {
     /// # Errors
     /// When what is kept can't be put in place.
     fn settle(&self, build: &Build<'_>) -> Result<(), HookError>;
+
+    /// Does the same, and keeps and reuses nothing from there on.
+    ///
+    /// # Errors
+    /// When what is kept can't be put in place.
+    fn give_up(&self, build: &Build<'_>) -> Result<(), HookError>;
 
     /// Takes notice of a unit after those whose work may be kept, which is run in each build.
     ///
@@ -106,8 +114,10 @@ impl Plan<'_> {
             .flat_map(|phase| {
                 let (before, after) = staging::steps(phase);
                 let steps = |names: &'static [&'static str]| names.iter().map(|name| Unit::Step(name));
+                let end = (is_kept(phase) && self.has_scripts()).then(|| Unit::Step(staging::end_of(phase)));
                 steps(before)
                     .chain(self.hooks_of(phase).map(Unit::Hook))
+                    .chain(end)
                     .chain(steps(after))
             })
             .collect()
@@ -143,6 +153,10 @@ impl Layering for NoLayering {
     }
 
     fn settle(&self, _build: &Build<'_>) -> Result<(), HookError> {
+        Ok(())
+    }
+
+    fn give_up(&self, _build: &Build<'_>) -> Result<(), HookError> {
         Ok(())
     }
 

@@ -7,11 +7,11 @@
 //!
 //! In reading order:
 //! - [`nearest`]: names that somebody meant.
-//! - [`phase`], [`hook`], [`package`], [`package_map`], [`service_map`], [`element`], [`registry`]: what there is.
+//! - [`phase`], [`hook`], [`package`], [`package_map`], [`service_map`], [`layer_rule`], [`element`], [`registry`]: what there is.
 //! - [`spec`], [`break_points`], [`layer_use`]: what the user wants.
 //! - [`variables`], [`install_type`], [`plan`]: what will be done; pure.
 //! - [`context`], [`error`], [`journal`]: what a hook sees, does and leaves behind.
-//! - [`machine`], [`build`], [`observer`], [`runner`], `staging`: doing it.
+//! - [`machine`], [`build`], [`observer`], [`runner`], `phase_entry`, `staging`: doing it.
 
 pub mod break_points;
 pub mod build;
@@ -22,6 +22,7 @@ pub mod hook;
 pub mod inputs;
 pub mod install_type;
 pub mod journal;
+pub mod layer_rule;
 pub mod layer_use;
 pub mod layering;
 pub mod machine;
@@ -30,6 +31,7 @@ pub mod observer;
 pub mod package;
 pub mod package_map;
 pub mod phase;
+mod phase_entry;
 pub mod plan;
 pub mod registry;
 pub mod runner;
@@ -51,6 +53,7 @@ pub use error::HookError;
 pub use hook::{Hook, HookBody, HookFn, HookName, InputsFn, Program};
 pub use inputs::{Found, PlanPart, Source};
 pub use journal::{Effect, Entry, Journal};
+pub use layer_rule::{InvalidLayerRule, LayerRule};
 pub use layer_use::{InvalidPlanPlace, LayerUse, PlanPlace};
 pub use layering::{Fate, Layering, Ran, Unit};
 pub use machine::{Machine, SandboxMachine};

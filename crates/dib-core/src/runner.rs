@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use crate::layering::{Fate, Layering, NoLayering, Ran, Unit, is_kept};
 use crate::observer::{HookTiming, PhaseProfile};
+use crate::phase_entry::PhaseEntry;
 use crate::surroundings::environment_in_target;
-use crate::{BreakPoint, Build, HookContext, HookError, HookName, Phase, PlannedHook, staging};
+use crate::{BreakPoint, Build, HookContext, HookError, HookName, LayerRule, Phase, PlannedHook, staging};
 
 /// The variable that has the shell after an error stay outside the target; upstream's name.
 const OUTSIDE_AFTER_ERROR: &str = "break_outside_target";
@@ -84,19 +85,22 @@ impl Build<'_> {
     /// When a hook or a break point's shell fails.
     pub fn run_phase(&self, phase: Phase) -> Result<PhaseProfile, RunError> {
         let _span = tracing::info_span!("phase", %phase).entered();
-        if !is_kept(phase) || self.stops_in(phase) {
-            self.settle()?;
+        let hooks = self.hooks_in(phase)?;
+        let entry = PhaseEntry::new(self, phase, !hooks.is_empty());
+        if self.stops_in(phase) {
+            // Whoever has a shell there may change the tree.
+            self.layering.give_up(self).map_err(in_place)?;
+            entry.require()?;
+        } else if !is_kept(phase) {
+            self.layering.settle(self).map_err(in_place)?;
+            entry.require()?;
         }
-        let hooks = self.enter(phase).map_err(|source| RunError::Step {
-            step: "prepare the phase",
-            source: Box::new(source),
-        })?;
         self.stop_at(BreakPoint::Before(phase), phase)?;
         self.observer.phase_started(phase, hooks.len());
         let start = Instant::now();
         let mut timings = Vec::with_capacity(hooks.len());
         for hook in &hooks {
-            match self.run_planned(hook) {
+            match self.run_planned(hook, &|| entry.require()) {
                 Ok(timing) => timings.push(timing),
                 Err(error) => {
                     if self.plan.spec().break_points.contains(BreakPoint::AfterError) {
@@ -110,10 +114,7 @@ impl Build<'_> {
         let profile = PhaseProfile::new(phase, start.elapsed(), timings);
         self.observer.phase_finished(&profile);
         self.stop_at(BreakPoint::After(phase), phase)?;
-        self.leave(phase).map_err(|source| RunError::Step {
-            step: "end the phase",
-            source: Box::new(source),
-        })?;
+        entry.end()?;
         self.reset_phase_environment();
         Ok(profile)
     }
@@ -131,10 +132,15 @@ impl Build<'_> {
                 phase,
                 hook: name.clone(),
             })?;
-        self.run_planned(hook)
+        self.run_planned(hook, &|| Ok(()))
     }
 
-    fn run_planned(&self, hook: &PlannedHook) -> Result<HookTiming, RunError> {
+    /// Runs a hook of the plan, in a phase that is prepared by `require` where the hook is to run at all.
+    fn run_planned(
+        &self,
+        hook: &PlannedHook,
+        require: &dyn Fn() -> Result<(), RunError>,
+    ) -> Result<HookTiming, RunError> {
         let _span = tracing::info_span!("hook", name = %hook.name, element = %hook.element).entered();
         let failed = |source| RunError::Hook {
             hook: Box::new(hook.clone()),
@@ -151,28 +157,34 @@ impl Build<'_> {
             self.observer.hook_reused(hook);
             return Ok(timing);
         }
+        require()?;
         self.observer.hook_started(hook);
         let (start, entries) = (Instant::now(), self.journal.len());
         let nodes = self.count_of_kept_nodes();
         let ctx = HookContext::of_hook(self, hook);
-        hook.body.run(&ctx).map_err(failed)?;
+        ctx.run_watched(hook).map_err(failed)?;
         timing.seconds = start.elapsed().as_secs_f64();
         let ran = Ran {
             found: ctx.inputs(),
             journal: &self.journal.entries_from(entries),
             device_nodes: self.kept_nodes_from(nodes),
             seconds: timing.seconds,
+            expires: match self.plan.layer_rule_of(hook) {
+                LayerRule::Expires(seconds) => Some(seconds),
+                _ => None,
+            },
         };
         self.tell_of(hook.phase, unit, &ran).map_err(failed)?;
         self.observer.hook_finished(&timing);
         Ok(timing)
     }
 
-    /// Takes a step of the build itself.
+    /// Takes a step of the build itself, once `require` has prepared for it.
     pub(crate) fn take_step(
         &self,
         phase: Phase,
         name: &'static str,
+        require: &dyn Fn() -> Result<(), RunError>,
         take: impl FnOnce(&HookContext<'_>) -> Result<(), RunError>,
     ) -> Result<(), RunError> {
         let failed = |source| RunError::Step {
@@ -183,14 +195,17 @@ impl Build<'_> {
         if layering.begin(self, unit).map_err(failed)? == Fate::Reused {
             return Ok(());
         }
+        require()?;
         let (start, entries) = (Instant::now(), self.journal.len());
+        let nodes = self.count_of_kept_nodes();
         let ctx = HookContext::of_step(self, name);
         take(&ctx)?;
         let ran = Ran {
             found: ctx.inputs(),
             journal: &self.journal.entries_from(entries),
-            device_nodes: Vec::new(),
+            device_nodes: self.kept_nodes_from(nodes),
             seconds: start.elapsed().as_secs_f64(),
+            expires: None,
         };
         self.tell_of(phase, unit, &ran).map_err(failed)
     }
@@ -211,14 +226,6 @@ impl Build<'_> {
         } else {
             self.layering.watch(self, unit, ran)
         }
-    }
-
-    /// Sees to it that the tree is there as it is to be by now.
-    fn settle(&self) -> Result<(), RunError> {
-        self.layering.settle(self).map_err(|source| RunError::Step {
-            step: "put the tree in place",
-            source: Box::new(source),
-        })
     }
 
     fn stops_in(&self, phase: Phase) -> bool {
@@ -252,5 +259,12 @@ impl Build<'_> {
         opened.map_err(|source| RunError::Shell { point, source })?;
         self.observer.resuming();
         Ok(())
+    }
+}
+
+fn in_place(source: HookError) -> RunError {
+    RunError::Step {
+        step: "put the tree in place",
+        source: Box::new(source),
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use crate::layer_use::LayerLimits;
 use crate::{BreakPoints, LayerUse};
 
 /// An image as the user asked for it.
@@ -36,6 +37,8 @@ pub struct ImageSpec {
     pub trace: u8,
     /// Whether what was done in builds before is done again.
     pub layers: LayerUse,
+    /// How much of what is done is kept for later builds.
+    pub layer_limits: LayerLimits,
     /// Where the build stops for a shell.
     pub break_points: BreakPoints,
     /// The variables that the user set, by name: the environment and what the arguments add to it.
@@ -61,6 +64,7 @@ impl ImageSpec {
             loop_device: LoopDevice::Unused,
             trace: 0,
             layers: LayerUse::default(),
+            layer_limits: LayerLimits::default(),
             break_points: BreakPoints::default(),
             variables: BTreeMap::new(),
             element_environment: BTreeMap::new(),

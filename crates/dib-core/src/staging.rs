@@ -25,6 +25,22 @@ pub(crate) fn steps(phase: Phase) -> (&'static [&'static str], &'static [&'stati
     }
 }
 
+/// Returns the name of the step that ends a phase where there are scripts.
+pub(crate) fn end_of(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Root => "end the phase root",
+        Phase::ExtraData => "end the phase extra-data",
+        Phase::PreInstall => "end the phase pre-install",
+        Phase::Install => "end the phase install",
+        Phase::PostInstall => "end the phase post-install",
+        Phase::PostRoot => "end the phase post-root",
+        Phase::BlockDevice => "end the phase block-device",
+        Phase::PreFinalise => "end the phase pre-finalise",
+        Phase::Finalise => "end the phase finalise",
+        Phase::Cleanup => "end the phase cleanup",
+    }
+}
+
 const READ_TIME: &str = "read SOURCE_DATE_EPOCH";
 const LOOK_AT_TARGET: &str = "look at the target";
 const RESOLVER_STEP: &str = "put the resolver file aside";
@@ -52,7 +68,7 @@ pub(crate) fn before(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
 pub(crate) fn after(build: &Build<'_>, phase: Phase) -> Result<(), RunError> {
     match phase {
         Phase::Root => {
-            build.take_step(phase, LOOK_AT_TARGET, |_| {
+            build.take_step(phase, LOOK_AT_TARGET, &|| Ok(()), |_| {
                 if is_empty(build)? {
                     return Err(RunError::EmptyTarget);
                 }
@@ -78,7 +94,7 @@ fn step(
     name: &'static str,
     take: fn(&HookContext<'_>) -> Result<(), HookError>,
 ) -> Result<(), RunError> {
-    build.take_step(phase, name, |ctx| {
+    build.take_step(phase, name, &|| Ok(()), |ctx| {
         take(ctx).map_err(|source| RunError::Step {
             step: name,
             source: Box::new(source),

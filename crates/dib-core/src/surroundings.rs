@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Build, HookContext, HookError, Phase, PlannedHook};
+use crate::{HookContext, HookError, Phase, PlannedHook};
 
 /// Directories of programs that are on everybody's path in the target.
 const TARGET_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -32,16 +32,22 @@ pub fn environment_in_target(mut environment: BTreeMap<String, String>) -> BTree
 
 /// Prepares a phase for its hooks, and clears up after them.
 pub trait Surroundings {
-    /// Prepares a phase and returns the hooks that run in it, in their order; `planned` are those of the plan.
+    /// Returns the hooks that run in a phase, in their order; `planned` are those of the plan.
     ///
     /// # Errors
-    /// When something can't be prepared. No hook runs then.
-    fn enter(
+    /// When they can't be listed.
+    fn hooks(
         &self,
         ctx: &HookContext<'_>,
         phase: Phase,
         planned: Vec<PlannedHook>,
     ) -> Result<Vec<PlannedHook>, HookError>;
+
+    /// Prepares a phase, which has hooks or not, before the first of them runs.
+    ///
+    /// # Errors
+    /// When something can't be prepared. No hook runs then.
+    fn enter(&self, ctx: &HookContext<'_>, phase: Phase, has_hooks: bool) -> Result<(), HookError>;
 
     /// Clears up after the hooks of a phase, all of which succeeded.
     ///
@@ -55,7 +61,7 @@ pub trait Surroundings {
 pub struct NoSurroundings;
 
 impl Surroundings for NoSurroundings {
-    fn enter(
+    fn hooks(
         &self,
         _ctx: &HookContext<'_>,
         _phase: Phase,
@@ -64,23 +70,12 @@ impl Surroundings for NoSurroundings {
         Ok(planned)
     }
 
-    fn leave(&self, _ctx: &HookContext<'_>, _phase: Phase) -> Result<(), HookError> {
+    fn enter(&self, _ctx: &HookContext<'_>, _phase: Phase, _has_hooks: bool) -> Result<(), HookError> {
         Ok(())
     }
-}
 
-impl Build<'_> {
-    /// Prepares a phase and returns the hooks that run in it.
-    pub(crate) fn enter(&self, phase: Phase) -> Result<Vec<PlannedHook>, HookError> {
-        let planned = self.plan.hooks_of(phase).cloned().collect();
-        let ctx = HookContext::of_step(self, "prepare the phase");
-        self.surroundings.enter(&ctx, phase, planned)
-    }
-
-    /// Clears up after a phase.
-    pub(crate) fn leave(&self, phase: Phase) -> Result<(), HookError> {
-        let ctx = HookContext::of_step(self, "end the phase");
-        self.surroundings.leave(&ctx, phase)
+    fn leave(&self, _ctx: &HookContext<'_>, _phase: Phase) -> Result<(), HookError> {
+        Ok(())
     }
 }
 

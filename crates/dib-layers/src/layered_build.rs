@@ -18,7 +18,6 @@ mod replay;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{Build, Explanation, Fate, Found, HookContext, HookError, LayerUse, Layering, Ran, Unit};
@@ -60,8 +59,8 @@ struct State {
     search: Search,
     replays: Replays,
     decisions: Vec<Decision>,
-    /// The bases of the first units, worked out already.
-    foreseen: VecDeque<Digest>,
+    /// The names and bases of the first units, worked out already.
+    foreseen: VecDeque<(String, Digest)>,
     /// The units after those whose work is kept.
     watched: Vec<WatchedUnit>,
 }
@@ -89,6 +88,9 @@ impl Search {
 struct Details {
     found: Vec<(dib_core::Source, Option<String>)>,
     replays: Replays,
+    /// For how many seconds from its making it stands for what its unit would do.
+    #[serde(default)]
+    expires: Option<u64>,
 }
 
 impl<'s> LayeredBuild<'s> {
@@ -262,10 +264,13 @@ impl<'s> LayeredBuild<'s> {
                 .iter()
                 .filter_map(|entry| serde_json::to_value(entry).ok())
                 .collect(),
-            created: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |time| time.as_secs()),
-            details: serde_json::to_value(Details { found, replays }).map_err(HookError::foreign)?,
+            created: known::now(),
+            details: serde_json::to_value(Details {
+                found,
+                replays,
+                expires: ran.expires,
+            })
+            .map_err(HookError::foreign)?,
             ..LayerDescription::default()
         };
         let written = File::open(&upper).map_err(HookError::foreign).and_then(|upper| {
@@ -324,8 +329,9 @@ impl Layering for LayeredBuild<'_> {
         };
         let foreseen = self.state().foreseen.pop_front();
         let base = match foreseen {
-            Some(base) => base,
-            None => base_of(&chain, &self.known.program, unit, &ctx)?,
+            Some((name, base)) if name == chain::name_of(unit) => base,
+            // A hook may come that another has made.
+            _ => base_of(&chain, &self.known.program, unit, &ctx)?,
         };
         let mut state = self.state();
         let mut why = after(&state.decisions);
@@ -374,6 +380,11 @@ impl Layering for LayeredBuild<'_> {
             .show_restored(build.target)
             .map_err(HookError::foreign)?;
         state.replays.play(build)
+    }
+
+    fn give_up(&self, build: &Build<'_>) -> Result<(), HookError> {
+        self.state().search = Search::Over;
+        self.settle(build)
     }
 
     fn watch(&self, build: &Build<'_>, unit: Unit<'_>, ran: &Ran<'_>) -> Result<(), HookError> {

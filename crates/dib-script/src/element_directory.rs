@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 
 use camino::Utf8Path;
-use dib_core::{Arch, Element, ElementName};
+use dib_core::{Arch, Element, ElementName, LayerRule, Phase};
 
 use crate::error::{ElementError, Fault, Misplaced};
 use crate::{hooks, maps, package_installs, readme};
@@ -49,6 +49,9 @@ pub fn load_element(directory: &Utf8Path) -> Result<Element, ElementError> {
         if let Some(config) = read(&file)? {
             element = element.block_device_of_file(arch, &file, &config);
         }
+    }
+    for (hook, rule) in layer_rules(&directory.join("element-layers"))? {
+        element = element.keeps_layers(&hook, rule);
     }
     for hook in hooks::hooks_of(directory)? {
         element = element.with_hook(hook);
@@ -123,6 +126,37 @@ fn read_document<T>(
             place,
             fault,
         })
+}
+
+/// Reads how long what hooks did may be taken from earlier builds: on each line a hook, `PHASE.d/NAME` or `PHASE.d/*`, and a
+/// rule.
+fn layer_rules(path: &Utf8Path) -> Result<Vec<(String, LayerRule)>, ElementError> {
+    let text = read(path)?.unwrap_or_default();
+    let lines = text.lines().enumerate().filter(|(_, line)| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with('#')
+    });
+    let rule = |(index, line): (usize, &str)| {
+        let fault = |fault| ElementError::Fault {
+            path: path.to_owned(),
+            place: Place {
+                line: index + 1,
+                column: 1 + line.len() - line.trim_start().len(),
+            },
+            fault,
+        };
+        let (hook, rule) = line
+            .trim()
+            .split_once(char::is_whitespace)
+            .unwrap_or((line.trim(), ""));
+        let phase = hook.split_once(".d/").map(|(phase, _)| phase);
+        if phase.is_none_or(|phase| phase.parse::<Phase>().is_err()) {
+            return Err(fault(Fault::LayerHook(hook.to_owned())));
+        }
+        let rule = rule.parse().map_err(|error| fault(Fault::LayerRule(error)))?;
+        Ok((hook.to_owned(), rule))
+    };
+    lines.map(rule).collect()
 }
 
 /// Reads names of elements, one on each line.

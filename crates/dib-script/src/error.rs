@@ -3,10 +3,10 @@
 use std::io;
 
 use camino::Utf8PathBuf;
-use dib_core::ElementName;
 use dib_core::element::InvalidElementName;
 use dib_core::nearest::nearest;
 use dib_core::package::InvalidCondition;
+use dib_core::{ElementName, InvalidLayerRule};
 use dib_sys::command::{CommandError, CommandStatus};
 use dib_yaml::{Node, Place};
 
@@ -185,6 +185,12 @@ pub enum Fault {
     /// The name of an element is none.
     #[error(transparent)]
     ElementName(#[from] InvalidElementName),
+    /// What is said of layers is of no hook.
+    #[error("{0:?} is no hook; one is written as install.d/50-name, and all of a phase as install.d/*")]
+    LayerHook(String),
+    /// What is said of layers is no rule.
+    #[error(transparent)]
+    LayerRule(InvalidLayerRule),
 }
 
 fn quoted(lines: &[String]) -> String {

@@ -14,9 +14,9 @@ use dib_core::surroundings::environment_in_target;
 use dib_core::{ElementName, HookContext, HookError, Phase, Plan, PlannedHook, Surroundings};
 use dib_sys::TargetPath;
 
+use crate::environment_files;
 use crate::hook_names::{HookNames, RUN_PARTS_REGEX};
 use crate::hooks::{self, IN_TARGET};
-use crate::{environment_files, hooks_directory};
 
 /// Where the environment after the files of `environment.d` is written to, in the target.
 const RESULT_IN_TARGET: &str = "/tmp/dib-environment";
@@ -81,7 +81,7 @@ impl ScriptWorld {
     pub fn of(plan: &Plan<'_>, places: Places) -> Self {
         Self {
             places,
-            is_needed: hooks_directory::directories(plan).next().is_some(),
+            is_needed: plan.has_scripts(),
             before: plan
                 .spec()
                 .element_environment
@@ -186,26 +186,32 @@ impl ScriptWorld {
 }
 
 impl Surroundings for ScriptWorld {
-    fn enter(
+    fn hooks(
         &self,
         ctx: &HookContext<'_>,
         phase: Phase,
         planned: Vec<PlannedHook>,
     ) -> Result<Vec<PlannedHook>, HookError> {
-        if !self.is_needed {
-            return Ok(planned);
+        if self.is_needed {
+            return self.present(ctx, phase, planned);
         }
-        let present = self.present(ctx, phase, planned)?;
+        Ok(planned)
+    }
+
+    fn enter(&self, ctx: &HookContext<'_>, phase: Phase, has_hooks: bool) -> Result<(), HookError> {
+        if !self.is_needed {
+            return Ok(());
+        }
         let mut environment = self.before_environment_files(ctx.environment());
         if phase.runs_in_target() {
             ctx.bind_read_only(&self.places.hooks, IN_TARGET)?;
             environment = environment_in_target(environment);
         }
-        if !present.is_empty() {
+        if has_hooks {
             environment = self.read_environment(ctx, phase, environment)?;
         }
         ctx.set_phase_environment(&environment);
-        Ok(present)
+        Ok(())
     }
 
     fn leave(&self, ctx: &HookContext<'_>, phase: Phase) -> Result<(), HookError> {
@@ -216,7 +222,7 @@ impl Surroundings for ScriptWorld {
             let command = ["install-packages".to_owned()]
                 .into_iter()
                 .chain(self.packages.clone());
-            ctx.run_with_environment(command.collect(), ctx.environment())?;
+            ctx.run_with_environment(command.collect(), ctx.environment_of_script())?;
         }
         if phase.runs_in_target() {
             ctx.unmount(IN_TARGET)?;

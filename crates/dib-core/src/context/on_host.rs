@@ -39,7 +39,9 @@ impl HookContext<'_> {
         environment: BTreeMap<String, String>,
         on_line: &mut dyn FnMut(&str),
     ) -> Result<(), HookError> {
-        self.depends_on_unknown(format!("what {} did on the host", argv.join(" ")));
+        if !self.is_script {
+            self.depends_on_unknown(format!("what {} did on the host", argv.join(" ")));
+        }
         let command = HostCommand {
             argv: argv.clone(),
             environment,
@@ -126,7 +128,9 @@ impl HookContext<'_> {
     /// Returns all variables, the user's whole environment included, as scripts see them.
     #[must_use]
     pub fn environment(&self) -> BTreeMap<String, String> {
-        self.depends_on_unknown("the whole environment");
+        if !self.is_script {
+            self.depends_on_unknown("the whole environment");
+        }
         self.variables.environment()
     }
 

@@ -1,5 +1,6 @@
 //! What layers are found by.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 
@@ -42,6 +43,7 @@ pub(super) fn base_of(
     add(&mut hasher, program.as_bytes());
     add(&mut hasher, ctx.arch().name().as_bytes());
     add(&mut hasher, name_of(unit).as_bytes());
+    add(&mut hasher, ctx.digest_of_environment_files().as_bytes());
     if let Unit::Hook(hook) = unit {
         add(&mut hasher, hook.element.as_str().as_bytes());
         if let Some(inputs) = hook.inputs {
@@ -99,6 +101,9 @@ pub(super) fn shown(source: &Source) -> String {
         Source::Variable(name) => format!("the variable {name}"),
         Source::HostFile(path) => format!("the file {path}"),
         Source::HostFiles(path) => format!("the files in {path}"),
+        Source::Script(inside) => format!("the script {inside}"),
+        Source::HooksDirectory => "what lies beside the hooks".to_owned(),
+        Source::Environment(_) => "the environment".to_owned(),
         Source::Plan(part) => format!("the plan's {part:?}").to_lowercase(),
         Source::Named(name) | Source::Unknown(name) => name.clone(),
     }
@@ -106,6 +111,9 @@ pub(super) fn shown(source: &Source) -> String {
 
 /// Says what has changed.
 pub(super) fn change(source: &Source, old: Option<&str>, new: Option<&str>) -> String {
+    if let (Source::Environment(_), Some(old), Some(new)) = (source, old, new) {
+        return changed_variable(old, new);
+    }
     let shown_value = |value: Option<&str>| match (source, value) {
         (_, None) => "not there".to_owned(),
         (Source::Variable(_), Some(value)) => format!("{value:?}"),
@@ -117,6 +125,29 @@ pub(super) fn change(source: &Source, old: Option<&str>, new: Option<&str>) -> S
         shown_value(new),
         shown_value(old)
     )
+}
+
+/// Says which variable of an environment, a line for each, is the first to be another one.
+fn changed_variable(old: &str, new: &str) -> String {
+    let variables = |text: &str| -> BTreeMap<String, String> {
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        pairs
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    };
+    let (old, new) = (variables(old), variables(new));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let shown = |value: Option<&String>| value.map_or("not there", String::as_str).to_owned();
+    names
+        .into_iter()
+        .find(|name| old.get(*name) != new.get(*name))
+        .map_or_else(
+            || "the environment is another".to_owned(),
+            |name| {
+                let (old, new) = (shown(old.get(name)), shown(new.get(name)));
+                format!("the variable {name} is {new} and was {old}")
+            },
+        )
 }
 
 #[cfg(test)]
@@ -133,6 +164,17 @@ mod tests {
             finished(hasher)
         };
         assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+    }
+
+    #[test]
+    fn of_an_environment_the_first_change_is_told() {
+        let source = Source::Environment("install.d/50-site".to_owned());
+        let told = |old, new| change(&source, Some(old), Some(new));
+        assert_eq!(
+            told("A=\"1\"\nB=\"2\"\n", "A=\"1\"\nB=\"3\"\n"),
+            "the variable B is \"3\" and was \"2\""
+        );
+        assert_eq!(told("", "A=\"1\"\n"), "the variable A is \"1\" and was not there");
     }
 
     #[test]

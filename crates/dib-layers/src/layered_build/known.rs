@@ -1,6 +1,7 @@
 //! What is known of a unit's work, and why something is not.
 
 use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::Utf8Path;
 use dib_core::{Build, HookContext, HookError, Source};
@@ -54,6 +55,14 @@ impl<'s> Known<'s> {
             let Ok(details) = serde_json::from_value::<Details>(layer.description().details.clone()) else {
                 continue;
             };
+            let expired = details.expires.filter(|seconds| {
+                let age = now().saturating_sub(layer.description().created);
+                age >= *seconds
+            });
+            if let Some(seconds) = expired {
+                why = format!("it was done more than {seconds} seconds ago");
+                continue;
+            }
             match first_change(ctx, &details.found) {
                 None => return Ok((key, layer, details)),
                 Some(changed) => why = changed,
@@ -75,7 +84,7 @@ impl<'s> Known<'s> {
             if foreseen.is_whole {
                 let ctx = build.context_of(unit);
                 let base = base_of(&foreseen.chain, &self.program, unit, &ctx)?;
-                foreseen.bases.push(base);
+                foreseen.bases.push((chain::name_of(unit), base));
                 let found = if build.plan.spec().layers.runs_again(unit) {
                     Err(ASKED_FOR.to_owned())
                 } else {
@@ -101,11 +110,18 @@ impl<'s> Known<'s> {
     }
 }
 
+/// Returns the time, in seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
+}
+
 /// What is known of a build before it begins.
 pub(super) struct Foreseen {
     pub(super) decisions: Vec<Decision>,
-    /// The bases of the units up to the first that is not known.
-    pub(super) bases: Vec<Digest>,
+    /// The names and bases of the units up to the first that is not known.
+    pub(super) bases: Vec<(String, Digest)>,
     /// The digest of all units that are known.
     pub(super) chain: Digest,
     /// Whether all are.
