@@ -1,10 +1,11 @@
 //! The cache and its settings.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use camino::Utf8Path;
 
+use crate::download::ServedFile;
 use crate::error::CacheError;
 use crate::http::Http;
 use crate::key::CacheKey;
@@ -26,6 +27,7 @@ pub struct Cache {
     timeouts: Timeouts,
     proxies: Proxies,
     http: Arc<OnceLock<Http>>,
+    pub(crate) served: Arc<Mutex<Vec<ServedFile>>>,
 }
 
 /// How long to wait for the network; there is no limit on a whole download.
@@ -94,7 +96,24 @@ impl Cache {
             timeouts: Timeouts::default(),
             proxies: Proxies::default(),
             http: Arc::default(),
+            served: Arc::default(),
         })
+    }
+
+    /// Returns which files this cache and its clones have given out, after the first `count`, in the order in which they did.
+    #[must_use]
+    pub fn served_from(&self, count: usize) -> Vec<ServedFile> {
+        self.served().get(count..).unwrap_or_default().to_vec()
+    }
+
+    /// Returns how many files this cache and its clones have given out.
+    #[must_use]
+    pub fn count_of_served(&self) -> usize {
+        self.served().len()
+    }
+
+    pub(crate) fn served(&self) -> MutexGuard<'_, Vec<ServedFile>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Never uses the network: what isn't in the cache is an error.

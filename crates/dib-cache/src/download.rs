@@ -83,6 +83,15 @@ pub struct VerifiedFile {
     pub file: File,
 }
 
+/// A file that a cache has given out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedFile {
+    /// Its name in the cache.
+    pub name: CacheKey,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
 /// How a file came to be in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {

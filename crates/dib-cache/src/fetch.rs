@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use crate::cache::Cache;
-use crate::download::{Check, Download, Origin, SumsDownload, VerifiedFile};
+use crate::download::{Check, Download, Origin, ServedFile, SumsDownload, VerifiedFile};
 use crate::error::CacheError;
 use crate::http::{parse_url, shown};
 use crate::key::CacheKey;
@@ -23,6 +23,15 @@ impl Cache {
     /// or isn't signed as it must be, another process holds the lock for too long, or the cache is offline and
     /// doesn't have what is needed.
     pub fn fetch(&self, download: &Download) -> Result<VerifiedFile, CacheError> {
+        let file = self.fetch_unnoticed(download)?;
+        self.served().push(ServedFile {
+            name: download.cached_as.clone(),
+            size: file.size,
+        });
+        Ok(file)
+    }
+
+    fn fetch_unnoticed(&self, download: &Download) -> Result<VerifiedFile, CacheError> {
         let url = parse_url(&download.url)?;
         let key = &download.cached_as;
         match &download.check {

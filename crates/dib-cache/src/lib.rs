@@ -50,7 +50,7 @@ mod transfer;
 
 pub use cache::{Cache, Proxies, Retries, Timeouts};
 pub use download::{
-    Check, Download, Judge, Origin, SignaturePolicy, SumsDownload, VerifiedFile, VerifiedSums,
+    Check, Download, Judge, Origin, ServedFile, SignaturePolicy, SumsDownload, VerifiedFile, VerifiedSums,
 };
 pub use error::CacheError;
 pub use key::{CacheKey, InvalidCacheKey};

@@ -48,6 +48,27 @@ fn listed(setup: &Setup) -> Vec<String> {
 }
 
 #[test]
+fn a_cache_knows_what_it_gave_out() {
+    let (setup, server) = filled();
+    let cache = setup.cache();
+    let fetch = |name: &str| {
+        let download = Download {
+            url: server.url(name),
+            cached_as: key(name),
+            check: Check::Sha256(Sha256::of(&body(name))),
+        };
+        cache.clone().fetch(&download).map(drop)
+    };
+    fetch("a").expect("a file of the cache");
+    let count = cache.count_of_served();
+    assert!(fetch("sub/b").is_ok() && fetch("sub/c").is_ok());
+    let served = cache.served_from(count);
+    assert_eq!(names(served.iter().map(|file| &file.name)), ["sub/b", "sub/c"]);
+    assert!(served.iter().all(|file| file.size == 10));
+    assert_eq!((count, cache.served_from(7)), (1, Vec::new()));
+}
+
+#[test]
 fn entries_say_what_is_there() {
     let (setup, server) = filled();
     let entries = setup.cache().entries().expect("a list");
