@@ -67,6 +67,7 @@ pub fn spec_from(
         },
         trace,
         layers: layers::read(options, environment)?,
+        layer_limits: layers::limits(environment)?,
         break_points,
         variables: variables(options, environment, arguments, trace),
         element_environment: BTreeMap::new(),

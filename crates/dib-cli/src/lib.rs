@@ -52,6 +52,7 @@ mod image_file;
 mod image_usage;
 mod images;
 mod layers;
+mod quantities;
 mod report;
 mod stdout;
 mod workspace;
@@ -66,7 +67,7 @@ use arguments::{CommandLine, CommandName};
 use environment::Environment;
 
 pub use error::{CliError, ErrorKind};
-pub use log::{ConsoleOptions, Loudness, Stream, Timestamps};
+pub use log::{ConsoleOptions, Explanations, Loudness, Stream, Timestamps};
 pub use progress::{Console, Step};
 
 /// The program: the elements it knows, and its command lines.

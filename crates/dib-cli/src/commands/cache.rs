@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_cache::{Cache, Condition, Prune, Pruned};
-use dib_image::ByteSize;
 use indicatif::BinaryBytes;
 
 use crate::arguments::{CacheArguments, CacheCommand, PruneOptions};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
+use crate::quantities::{age_from, size_from};
 use crate::{image_spec, layers, pipeline, stdout};
 
 /// Directories that hooks keep beside the downloads: packages, compiler results, and what kernels' packages were turned into.
@@ -108,12 +108,8 @@ fn verify(cache: &Cache) -> Result<(), CliError> {
 
 fn prune(cache: &Cache, options: &PruneOptions) -> Result<(), CliError> {
     let mut prunes = Vec::new();
-    if let Some(age) = &options.older_than {
-        prunes.push(Prune::UnusedFor(age_from(age)?));
-    }
-    if let Some(size) = &options.max_size {
-        prunes.push(Prune::DownToSize(size_from(size)?));
-    }
+    prunes.extend(max_age(options)?.map(Prune::UnusedFor));
+    prunes.extend(max_size(options)?.map(Prune::DownToSize));
     if options.all {
         prunes.push(Prune::Everything);
     }
@@ -134,8 +130,7 @@ fn prune(cache: &Cache, options: &PruneOptions) -> Result<(), CliError> {
 
 /// Removes layers, which have a limit of their own: those not used for so long, and then the least recently used.
 fn prune_layers(cache: &Cache, options: &PruneOptions) -> Result<(), CliError> {
-    let age = options.older_than.as_deref().map(age_from).transpose()?;
-    let size = options.max_size.as_deref().map(size_from).transpose()?;
+    let (age, size) = (max_age(options)?, max_size(options)?);
     let Some(store) = layers::store_of(cache.directory())?.filter(|_| age.is_some() || size.is_some()) else {
         return Ok(());
     };
@@ -193,35 +188,14 @@ fn size_of(directory: &Utf8Path) -> u64 {
         .sum()
 }
 
-fn age_from(text: &str) -> Result<Duration, CliError> {
-    let hours = [("h", 1), ("d", 24), ("w", 7 * 24)]
-        .into_iter()
-        .find_map(|(unit, hours)| {
-            text.strip_suffix(unit)?
-                .trim()
-                .parse::<u64>()
-                .ok()?
-                .checked_mul(hours)
-        });
-    match hours.and_then(|hours| hours.checked_mul(3600)) {
-        Some(seconds) => Ok(Duration::from_secs(seconds)),
-        None => Err(CliError::new(
-            ErrorKind::Usage,
-            format!("--older-than is {text:?}: a number with one of the units h, d and w is expected"),
-        )),
-    }
+fn max_age(options: &PruneOptions) -> Result<Option<Duration>, CliError> {
+    let age = options.older_than.as_deref().map(age_from).transpose();
+    age.map_err(|error| CliError::new(ErrorKind::Usage, error).hint("--older-than takes an age such as 30d"))
 }
 
-fn size_from(text: &str) -> Result<u64, CliError> {
-    // `10G` is what other programs take.
-    let written_out = match text.strip_suffix(['K', 'M', 'G', 'T']) {
-        Some(_) => format!("{text}iB"),
-        None => text.to_owned(),
-    };
-    let size: ByteSize = written_out.parse().map_err(|error| {
-        CliError::new(ErrorKind::Usage, error).hint("--max-size takes a size such as 10GiB")
-    })?;
-    Ok(size.bytes())
+fn max_size(options: &PruneOptions) -> Result<Option<u64>, CliError> {
+    let size = options.max_size.as_deref().map(size_from).transpose();
+    size.map_err(|error| CliError::new(ErrorKind::Usage, error).hint("--max-size takes a size such as 10GiB"))
 }
 
 #[cfg(test)]
@@ -233,32 +207,6 @@ mod tests {
             image_cache: Some(directory.to_string()),
             command,
         }
-    }
-
-    #[test]
-    fn reads_ages_and_sizes() {
-        let check = |text, expected: Option<u64>| {
-            assert_eq!(age_from(text).ok().map(|age| age.as_secs()), expected, "{text}");
-        };
-        check("30d", Some(30 * 24 * 3600));
-        check("2 w", Some(14 * 24 * 3600));
-        check("12h", Some(12 * 3600));
-        for text in [
-            "",
-            "d",
-            "30",
-            "-1d",
-            "1.5d",
-            "30 days",
-            "99999999999999999999d",
-            "9999999999999999999d",
-        ] {
-            check(text, None);
-        }
-        assert_eq!(size_from("10G").unwrap(), 10 << 30);
-        assert_eq!(size_from("10GiB").unwrap(), 10 << 30);
-        assert_eq!(size_from("1.5").unwrap(), 3 << 29);
-        assert_eq!(size_from("much").unwrap_err().kind(), ErrorKind::Usage);
     }
 
     #[test]

@@ -1,12 +1,19 @@
 //! Whether what was done in builds before is done again.
 
 use dib_core::LayerUse;
+use dib_core::layer_use::LayerLimits;
 
 use super::setting::Setting;
 use crate::arguments::ImageOptions;
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::layers::LAYERS;
+use crate::quantities::{age_from, size_from};
+
+/// For how many days, or how long, layers are kept that no build uses.
+const MAX_AGE: &str = "DIB_LAYERS_MAX_AGE";
+/// How many GiB, or how much, all layers have at the most.
+const MAX_SIZE: &str = "DIB_LAYERS_MAX_SIZE";
 
 /// Reads the options and the variable for layers.
 pub(super) fn read(options: &ImageOptions, environment: &Environment) -> Result<LayerUse, CliError> {
@@ -24,6 +31,22 @@ pub(super) fn read(options: &ImageOptions, environment: &Environment) -> Result<
         Some("0") => LayerUse::Unused,
         _ => LayerUse::Used,
     })
+}
+
+/// Reads the variables that say how much is kept.
+pub(super) fn limits(environment: &Environment) -> Result<LayerLimits, CliError> {
+    let mut limits = LayerLimits::default();
+    if let Some(setting) = Setting::of_variable(environment, MAX_AGE) {
+        limits.unused_for = setting.read(|text| match text.trim().parse::<u64>() {
+            // Without a unit it counts days.
+            Ok(_) => age_from(&format!("{text}d")),
+            Err(_) => age_from(text),
+        })?;
+    }
+    if let Some(setting) = Setting::of_variable(environment, MAX_SIZE) {
+        limits.bytes = setting.read(size_from)?;
+    }
+    Ok(limits)
 }
 
 #[cfg(test)]
@@ -58,10 +81,26 @@ mod tests {
             Some("instal/50-foo"),
             "",
             &Err(
-                "error: --from is \"instal/50-foo\"\n  caused by: \"instal/50-foo\" is neither a phase nor PHASE/HOOK\n  \
-                 caused by: there is no phase \"instal\"; the phases are root, extra-data, pre-install, install, \
-                 post-install, post-root, block-device, pre-finalise, finalise, cleanup\n",
+                "error: --from is \"instal/50-foo\"\n  because there is no phase \"instal\"; the phases are root, extra-data, \
+                 pre-install, install, post-install, post-root, block-device, pre-finalise, finalise, cleanup\n",
             ),
         );
+    }
+
+    #[test]
+    fn limits_have_units() {
+        let check = |age: &str, size: &str, expected: Option<(u64, u64)>| {
+            let environment = Environment::of(&[(MAX_AGE, age), (MAX_SIZE, size)]);
+            let found = limits(&environment).ok();
+            let found = found.map(|limits| (limits.unused_for.as_secs() / 3600, limits.bytes));
+            assert_eq!(found, expected, "{age} {size}");
+        };
+        check("", "", Some((30 * 24, 20 << 30)));
+        check("7", "5", Some((7 * 24, 5 << 30)));
+        check("12h", "512MiB", Some((12, 512 << 20)));
+        check("2w", "1G", Some((14 * 24, 1 << 30)));
+        check("seven", "", None);
+        check("-1", "", None);
+        check("", "much", None);
     }
 }
