@@ -110,6 +110,80 @@ pub enum WriteError {
     Store(#[from] StoreError),
 }
 
+/// Why an image could not be kept; the store is as if it had not been tried, apart from what made room.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageWriteError {
+    /// A file can't be kept under this name.
+    #[error("{name:?} is no name for a file of an image, or that of two")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// The system refused something on a file that is to be kept.
+    #[error("failed to {action} {name} of the image")]
+    Source {
+        /// What was tried, such as `read`.
+        action: &'static str,
+        /// The file's name in the image.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file was changed while it was read.
+    #[error("{name} of the image was changed while it was read")]
+    Changed {
+        /// The file's name in the image.
+        name: String,
+    },
+    /// The image is larger than the store's limit, or all that could make way for it is in use.
+    #[error("there is no room for an image of {size} bytes in a store of at most {limit} bytes")]
+    NoRoom {
+        /// The pack's size in bytes.
+        size: u64,
+        /// The store's limit in bytes.
+        limit: u64,
+    },
+    /// A thread could not be started.
+    #[error("failed to start a thread")]
+    Thread(#[source] io::Error),
+    /// The pack could not be made, written or named.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a file of an image could not be had; what was made so far is to be thrown away.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageTakeError {
+    /// The image has no such file.
+    #[error("the image {key} has no file {name}")]
+    Missing {
+        /// The image.
+        key: LayerKey,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The system refused something on the file that is made.
+    #[error("failed to {action} what {name} of the image {key} is copied to")]
+    File {
+        /// The image.
+        key: LayerKey,
+        /// The file's name in the image.
+        name: String,
+        /// What was tried, such as `write`.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A thread could not be started.
+    #[error("failed to start a thread")]
+    Thread(#[source] io::Error),
+    /// The pack could not be read, or is damaged.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a layer could not be restored; what was made so far is to be thrown away.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -183,6 +257,15 @@ impl From<StoreError> for ReserveError {
 }
 
 impl From<ReserveError> for WriteError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::NoRoom { size, limit } => Self::NoRoom { size, limit },
+            ReserveError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<ReserveError> for ImageWriteError {
     fn from(error: ReserveError) -> Self {
         match error {
             ReserveError::NoRoom { size, limit } => Self::NoRoom { size, limit },

@@ -13,6 +13,7 @@
 //! - [`store`]: the directory of packs: written, found, listed.
 //! - [`layer`]: a layer in use: described, listed, restored.
 //! - [`tree`]: what layers show on each other, without a mount.
+//! - [`image_store`]: what builds came to, in packs of the same store.
 //! - [`prune`]: the store's life: least recently used first, never one in use.
 //! - [`layered_build`]: a build whose hooks are reused and kept; the rest knows of no hook.
 //! - [`error`]: what can go wrong.
@@ -25,6 +26,7 @@ pub mod description;
 mod directories;
 mod entry;
 pub mod error;
+pub mod image_store;
 pub mod key;
 pub mod layer;
 pub mod layered_build;
@@ -39,7 +41,8 @@ pub mod tree;
 mod workers;
 
 pub use description::{LayerDescription, LayerInput, LayerPackage, LayerSizes};
-pub use error::{Damage, OpenError, RestoreError, StoreError, WriteError};
+pub use error::{Damage, ImageTakeError, ImageWriteError, OpenError, RestoreError, StoreError, WriteError};
+pub use image_store::{ImageDescription, ImageFile, ImageRecord, ImageStore, ImageSummary, StoredFile};
 pub use key::{InvalidLayerKey, LayerKey};
 pub use layer::{Layer, LayerPath, RestoreReport};
 pub use layered_build::LayeredBuild;

@@ -78,23 +78,26 @@ impl LayerStore {
         Ok(summaries)
     }
 
-    /// Verifies every byte of every layer; damaged ones are removed.
+    /// Verifies every byte of every layer and every image; damaged ones are removed.
     ///
     /// # Errors
     /// When the directory or a pack can't be read.
     pub fn verify(&self) -> Result<Vec<Verified>, StoreError> {
         let mut verified = Vec::new();
         for pack in self.directory.packs()? {
-            let PackName::Layer(key) = pack.name else {
-                continue;
+            let found = match pack.name {
+                PackName::Layer(key) => self.open_untouched(key).and_then(|layer| {
+                    let verified = layer.map(|layer| layer.verify());
+                    verified.transpose()
+                }),
+                PackName::Image(key) => self.image_untouched(key).and_then(|image| {
+                    let verified = image.map(|image| image.verify());
+                    verified.transpose()
+                }),
             };
-            let damage = match self.open_untouched(key) {
+            let damage = match found {
                 Ok(None) => continue,
-                Ok(Some(layer)) => layer.verify(),
-                Err(error) => Err(error),
-            };
-            let damage = match damage {
-                Ok(()) => None,
+                Ok(Some(())) => None,
                 Err(StoreError::Damaged { source, .. }) => Some(source),
                 Err(error) => return Err(error),
             };
@@ -130,7 +133,7 @@ impl LayerStore {
 pub(crate) struct ListedPack {
     pub(crate) name: PackName,
     size: u64,
-    last_used: SystemTime,
+    pub(crate) last_used: SystemTime,
 }
 
 impl Directory {
@@ -222,7 +225,7 @@ impl StoreLock<'_> {
     }
 
     /// Removes a file unless somebody has locked it, and returns whether it is gone.
-    fn remove_unused(&self, name: &str) -> Result<bool, StoreError> {
+    pub(crate) fn remove_unused(&self, name: &str) -> Result<bool, StoreError> {
         let path = self.directory.path.join(name);
         // Network file systems lock a file for one user only where that user may write.
         let file = match self.directory.open_file(name, OFlag::O_RDWR) {

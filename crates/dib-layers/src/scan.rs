@@ -248,7 +248,7 @@ fn file(directory: &OwnedFd, name: &CString, stat: &FileStat) -> Result<Kind, Er
 }
 
 /// Finds the parts of a file that are not holes.
-fn extents(file: BorrowedFd<'_>, size: u64) -> Result<Vec<Extent>, Errno> {
+pub(crate) fn extents(file: BorrowedFd<'_>, size: u64) -> Result<Vec<Extent>, Errno> {
     let mut extents = Vec::new();
     let mut end: i64 = 0;
     loop {

@@ -7,7 +7,7 @@
 //! Nothing is flushed to the disk: after a loss of power a pack may have lost bytes, which its checksums tell.
 
 pub(crate) mod directory;
-mod unfinished;
+pub(crate) mod unfinished;
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -94,14 +94,13 @@ impl LayerStore {
         };
         let json = description.to_json();
         let contents = Contents {
-            upper,
             entries: &entries,
             chunks: &chunks,
             description: &json,
         };
         let size = contents.pack_size();
         let unfinished = self.reserve(size)?;
-        let footer = contents.write(PackName::Layer(*key), &unfinished.file, &unfinished.path())?;
+        let footer = contents.write(upper, PackName::Layer(*key), &unfinished.file, &unfinished.path())?;
         let file = unfinished.finish(PackName::Layer(*key))?;
         let pack = Pack { file, footer, size };
         Ok(Layer::new(Arc::clone(&self.directory), *key, pack, description))

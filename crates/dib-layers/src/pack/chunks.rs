@@ -66,6 +66,45 @@ pub(crate) fn layout(entries: &Entries) -> Vec<Chunk> {
     chunks
 }
 
+/// A part of a file that stands in one piece in the pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Where it begins in the file.
+    pub(crate) offset: u64,
+    /// Where it begins in the pack.
+    pub(crate) position: u64,
+    /// How many bytes it has.
+    pub(crate) length: u64,
+}
+
+/// Returns where the contents of a file stand, in order.
+pub(crate) fn runs(chunks: &[Chunk], entry: u32) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for chunk in chunks {
+        let mut position = chunk.position;
+        for segment in &chunk.segments {
+            let length = segment.length as u64;
+            if segment.entry == entry {
+                match runs.last_mut() {
+                    Some(last)
+                        if last.offset + last.length == segment.offset
+                            && last.position + last.length == position =>
+                    {
+                        last.length += length;
+                    }
+                    _ => runs.push(Run {
+                        offset: segment.offset,
+                        position,
+                        length,
+                    }),
+                }
+            }
+            position += length;
+        }
+    }
+    runs
+}
+
 fn empty_at(position: u64) -> Chunk {
     Chunk {
         position,
@@ -76,7 +115,7 @@ fn empty_at(position: u64) -> Chunk {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHUNK_SIZE, layout};
+    use super::{CHUNK_SIZE, HEADER_SIZE, Run, layout, runs};
     use crate::entry::{Attributes, Entries, Entry, Extent, Kind};
 
     #[test]
@@ -100,7 +139,7 @@ mod tests {
         let chunks = layout(&entries);
         let lengths: Vec<u64> = chunks.iter().map(|chunk| chunk.length as u64).collect();
         assert_eq!(lengths, [30, CHUNK_SIZE, CHUNK_SIZE, CHUNK_SIZE, 1]);
-        let mut position = super::HEADER_SIZE;
+        let mut position = HEADER_SIZE;
         for chunk in &chunks {
             assert_eq!(chunk.position, position);
             let filled: usize = chunk.segments.iter().map(|segment| segment.length).sum();
@@ -112,5 +151,35 @@ mod tests {
             2,
             "the large file's end and the next file"
         );
+    }
+
+    #[test]
+    fn runs_go_over_chunks_and_end_at_holes() {
+        let file = |extents: &[(u64, u64)]| Entry {
+            parent: 0,
+            name: b"x".to_vec(),
+            kind: Kind::File {
+                size: u64::MAX,
+                extents: extents
+                    .iter()
+                    .map(|&(offset, length)| Extent { offset, length })
+                    .collect(),
+            },
+            attributes: Attributes::default(),
+        };
+        let entries = Entries(vec![
+            file(&[(0, 3 * CHUNK_SIZE + 1), (5 * CHUNK_SIZE, 7)]),
+            file(&[(9, 2)]),
+        ]);
+        let chunks = layout(&entries);
+        let run = |offset, position, length| Run {
+            offset,
+            position: HEADER_SIZE + position,
+            length,
+        };
+        let end = 3 * CHUNK_SIZE + 1;
+        assert_eq!(runs(&chunks, 0), [run(0, 0, end), run(5 * CHUNK_SIZE, end, 7)]);
+        assert_eq!(runs(&chunks, 1), [run(9, end + 7, 2)]);
+        assert_eq!(runs(&chunks, 2), []);
     }
 }

@@ -20,7 +20,6 @@ use crate::{PackName, StoreError, WriteError};
 
 /// What is to become a pack.
 pub(crate) struct Contents<'layer> {
-    pub(crate) upper: BorrowedFd<'layer>,
     pub(crate) entries: &'layer Entries,
     pub(crate) chunks: &'layer [Chunk],
     pub(crate) description: &'layer [u8],
@@ -34,11 +33,17 @@ impl Contents<'_> {
         self.footer(&index).pack_size().unwrap_or(u64::MAX)
     }
 
-    /// Writes the pack into an empty file; `path` is its name for messages.
-    pub(crate) fn write(&self, name: PackName, file: &File, path: &Utf8Path) -> Result<Footer, WriteError> {
+    /// Writes the pack of an upper directory into an empty file; `path` is its name for messages.
+    pub(crate) fn write(
+        &self,
+        upper: BorrowedFd<'_>,
+        name: PackName,
+        file: &File,
+        path: &Utf8Path,
+    ) -> Result<Footer, WriteError> {
         let sums = Mutex::new(vec![Sum::default(); self.chunks.len()]);
         let state = || State {
-            directories: Directories::new(self.upper, self.entries),
+            directories: Directories::new(upper, self.entries),
             open: None,
             buffer: Vec::new(),
         };
@@ -47,14 +52,25 @@ impl Contents<'_> {
             state.read(self.entries, chunk)?;
             lock(&sums)[number] = sum_of(&state.buffer);
             file.write_all_at(&state.buffer, chunk.position)
-                .map_err(|error| cannot_write(path, error))
+                .map_err(|error| StoreError::system("write", path)(error).into())
         })?;
-        let index = index::encode(self.entries, &lock(&sums));
+        Ok(self.write_ends(name, &lock(&sums), file, path)?)
+    }
+
+    /// Writes what stands before and behind the contents, whose sums these are.
+    pub(crate) fn write_ends(
+        &self,
+        name: PackName,
+        sums: &[Sum],
+        file: &File,
+        path: &Utf8Path,
+    ) -> Result<Footer, StoreError> {
+        let index = index::encode(self.entries, sums);
         let footer = self.footer(&index);
         let end = [&*index, self.description, &*footer.to_bytes()].concat();
         file.write_all_at(&end, footer.index_offset())
             .and_then(|()| file.write_all_at(&header(name), 0))
-            .map_err(|error| cannot_write(path, error))?;
+            .map_err(StoreError::system("write", path))?;
         Ok(footer)
     }
 
@@ -131,8 +147,4 @@ impl State<'_> {
         let directory = self.directories.get(entry.parent)?;
         openat(directory, entry.file_name(), flags, Mode::empty()).map(File::from)
     }
-}
-
-fn cannot_write(path: &Utf8Path, error: io::Error) -> WriteError {
-    WriteError::Store(StoreError::system("write", path)(error))
 }

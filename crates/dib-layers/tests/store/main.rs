@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panics")]
 
 mod damage;
+mod images;
 mod life;
 #[path = "../shared/listing.rs"]
 mod listing;
