@@ -95,10 +95,10 @@ pub(crate) fn run(
     }
 }
 
-/// Says what of a plan was done in builds before, where the user wants layers.
+/// Says what of a plan was done in builds before, as far as that can be told: a plan is one without it.
 fn explain_layers(plan: &Plan<'_>, console: &ConsoleOptions) -> Result<(), CliError> {
     let console = console.open()?;
-    let explained = Layers::open(plan, &console).and_then(|layers| match layers {
+    let explained = Layers::left_by_builds(plan, &console).and_then(|layers| match layers {
         Some(layers) => {
             let program =
                 pipeline::this_program().map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
@@ -106,8 +106,12 @@ fn explain_layers(plan: &Plan<'_>, console: &ConsoleOptions) -> Result<(), CliEr
         }
         None => Ok(String::new()),
     });
+    if let Err(error) = &explained {
+        console.say("what is known from builds before can't be told");
+        console.show_error(error);
+    }
     console.finish();
-    stdout::print(&explained?)
+    stdout::print(&explained.unwrap_or_default())
 }
 
 fn build(
