@@ -10,6 +10,7 @@ mod elements_path;
 mod image_files;
 mod killed;
 mod killed_scripts;
+mod layer_options;
 mod layers;
 mod other_names;
 mod world;

@@ -19,6 +19,7 @@ use crate::elements_path::{self, ELEMENTS_PATH};
 use crate::environment::Environment;
 use crate::error::{CliError, ErrorKind};
 use crate::formats;
+use crate::layers::LAYERS;
 use crate::log::{ConsoleOptions, Explanations, Loudness, Stream, Timestamps};
 pub(crate) use setting::Setting;
 
@@ -201,7 +202,8 @@ fn workspace(options: &ImageOptions, environment: &Environment) -> Result<Worksp
     })
 }
 
-/// Returns the variables that hooks see: the environment, and what upstream exports of the arguments.
+/// Returns the variables that hooks see: the environment, and what upstream exports of the arguments. What is said of layers is
+/// no matter of the image, and would make each layer another.
 fn variables(
     options: &ImageOptions,
     environment: &Environment,
@@ -209,6 +211,7 @@ fn variables(
     trace: u8,
 ) -> BTreeMap<String, String> {
     let mut variables = environment.variables().clone();
+    variables.retain(|name, _| !name.starts_with(LAYERS));
     let mut export = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
             variables.insert(name.to_owned(), value.to_owned());
@@ -223,7 +226,10 @@ fn variables(
             .then(|| elements_path.join(":"))
             .as_deref(),
     );
-    export("DIB_ARGS", Some(&arguments.join(" ")));
+    export(
+        "DIB_ARGS",
+        Some(&layers::without_its_options(arguments).join(" ")),
+    );
     export("DIB_DEBUG_TRACE", Some(&trace.to_string()));
     export("DIB_IMAGE_SIZE", options.image_size.as_deref());
     export("DIB_JOURNAL_SIZE", options.mkfs_journal_size.as_deref());

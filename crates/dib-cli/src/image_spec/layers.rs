@@ -49,6 +49,25 @@ pub(super) fn limits(environment: &Environment) -> Result<LayerLimits, CliError>
     Ok(limits)
 }
 
+/// Returns a command line without the options that say how much of a build is done again.
+pub(super) fn without_its_options(arguments: &[String]) -> Vec<&str> {
+    let mut kept = Vec::new();
+    let mut rest = arguments.iter().map(String::as_str);
+    while let Some(argument) = rest.next() {
+        match argument {
+            "--no-layers" | "--explain" => {}
+            "--from" => drop(rest.next()),
+            "--" => {
+                kept.push(argument);
+                kept.extend(rest.by_ref());
+            }
+            _ if argument.starts_with("--from=") => {}
+            _ => kept.push(argument),
+        }
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +121,15 @@ mod tests {
         check("seven", "", None);
         check("-1", "", None);
         check("", "much", None);
+    }
+
+    #[test]
+    fn the_image_does_not_know_how_it_was_built() {
+        let given = "--no-layers -o x --from install vm --explain --from=root ubuntu -- --from";
+        let given: Vec<String> = given.split(' ').map(str::to_owned).collect();
+        assert_eq!(
+            without_its_options(&given),
+            ["-o", "x", "vm", "ubuntu", "--", "--from"]
+        );
     }
 }
