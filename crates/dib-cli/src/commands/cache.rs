@@ -59,6 +59,14 @@ fn list(cache: &Cache) -> Result<String, CliError> {
             "-".to_owned(),
             format!("layers/  {} layers of builds", layers.len()),
         ));
+        let images = store.images().images().map_err(failed)?;
+        let size = images.iter().map(|image| image.size).sum();
+        total += size;
+        rows.push((
+            size,
+            "-".to_owned(),
+            format!("layers/  {} images of builds", images.len()),
+        ));
     }
     let mut text = format!("{:>10}  {:16}  name\n", "size", "last used (UTC)");
     for (size, used, name) in rows {
