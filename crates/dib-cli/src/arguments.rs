@@ -4,6 +4,7 @@ mod boot;
 mod cache_url;
 mod convert;
 mod dib;
+mod diff;
 mod disk_image_create;
 mod element_info;
 mod getopt;
@@ -25,6 +26,7 @@ pub use dib::{
     CacheArguments, CacheCommand, CommandName, DibArguments, DibCommand, ElementsArguments, ElementsCommand,
     PruneOptions,
 };
+pub use diff::{DiffArguments, DiffFormat};
 pub use disk_image_create::{DiskImageCreateArguments, RamdiskImageCreateArguments};
 pub use element_info::ElementInfoArguments;
 pub use image_files::{BuildArguments, ImageFileArguments, ImageFileOptions};

@@ -4,6 +4,7 @@ mod boot;
 mod cache;
 mod cache_url;
 mod convert;
+mod diff;
 mod documents;
 mod element_info;
 mod elements;
@@ -83,6 +84,7 @@ pub(crate) fn run(
         }
         DibCommand::Boot(arguments) => boot::run(arguments, environment),
         DibCommand::Why(arguments) => why::run(arguments, environment),
+        DibCommand::Diff(arguments) => diff::run(arguments, environment),
         DibCommand::Convert(arguments) => convert::convert(arguments, environment),
         DibCommand::Image(arguments) => convert::image(arguments, environment, image_arguments),
         DibCommand::Cache(arguments) => cache::run(arguments, environment),

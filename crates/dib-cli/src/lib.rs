@@ -29,7 +29,7 @@
 //!   `image_usage` and `report` are its parts.
 //! - [`log`], [`progress`]: what a build shows.
 //! - [`error`]: what went wrong, and the exit codes.
-//! - `boot_tests`: whether an image boots.
+//! - `boot_tests`: whether an image boots; `built_image`: what a build has left of one.
 //! - `commands`: every subcommand, and what it prints; `stdout` is where it prints to.
 
 pub mod arguments;
@@ -42,6 +42,7 @@ pub mod progress;
 
 mod attached_disk;
 mod boot_tests;
+mod built_image;
 mod commands;
 mod disk;
 mod download_cache;

@@ -21,8 +21,8 @@ const OPAQUE: &[u8] = b"trusted.overlay.opaque";
 ///
 /// Paths are relative to the root, which has no entry. They are bytes, as the kernel has them.
 #[derive(Debug)]
-pub struct LayeredTree {
-    layers: Vec<Layer>,
+pub struct LayeredTree<'l> {
+    layers: &'l [Layer],
     indexes: Vec<Index>,
     places: BTreeMap<Vec<u8>, Place>,
 }
@@ -88,24 +88,18 @@ pub enum TreeKind {
     },
 }
 
-impl LayeredTree {
+impl<'l> LayeredTree<'l> {
     /// Puts layers on each other, the lowest first.
     ///
     /// # Errors
     /// When a pack can't be read or is damaged: it has been removed then.
-    pub fn of(layers: Vec<Layer>) -> Result<Self, StoreError> {
+    pub fn of(layers: &'l [Layer]) -> Result<Self, StoreError> {
         let indexes: Vec<Index> = layers.iter().map(Layer::index).collect::<Result<_, _>>()?;
         Ok(Self {
             places: merged(indexes.iter().map(|index| &index.entries)),
             layers,
             indexes,
         })
-    }
-
-    /// Returns the layers that it was made of.
-    #[must_use]
-    pub fn layers(&self) -> &[Layer] {
-        &self.layers
     }
 
     /// Returns its entries with their paths, in order of the paths.
@@ -136,7 +130,7 @@ impl LayeredTree {
     /// When a pack can't be read or is damaged: it has been removed then.
     pub fn have_same_contents(
         &self,
-        other: &Self,
+        other: &LayeredTree<'_>,
         pairs: &[(&[u8], &[u8])],
     ) -> Result<Vec<bool>, StoreError> {
         /// How many neighbours a thread compares at one go: they often share a piece of a pack.

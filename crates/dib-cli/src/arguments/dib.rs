@@ -5,7 +5,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::{
-    BootArguments, BuildArguments, ConvertArguments, ImageOptions, TreeArguments, WhyArguments, help,
+    BootArguments, BuildArguments, ConvertArguments, DiffArguments, ImageOptions, TreeArguments,
+    WhyArguments, help,
 };
 
 /// Build bootable disk images out of elements, without root and without loop devices.
@@ -51,6 +52,13 @@ pub enum DibCommand {
     /// image was built with `DIB_LAYERS=1`.
     #[command(after_long_help = "Example:\n  dib why trixie.qcow2 /etc/locale.gen\n")]
     Why(WhyArguments),
+
+    /// Compare two images by package, hook and file.
+    ///
+    /// It reads what the builds left beside the images: lists of packages, reports, and archives of type tar where both have
+    /// one. Otherwise files are compared by the layers of hooks, which images have that were built with `DIB_LAYERS=1`.
+    #[command(after_long_help = help::of_diff())]
+    Diff(DiffArguments),
 
     /// List the elements there are, or show one.
     Elements(ElementsArguments),

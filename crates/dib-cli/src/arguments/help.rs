@@ -207,6 +207,26 @@ pub(super) fn of_convert() -> String {
         + &exit_codes()
 }
 
+/// Returns examples of `dib diff`, and its exit codes.
+pub(super) fn of_diff() -> String {
+    "Examples:
+  dib diff trixie.qcow2 trixie-new.qcow2
+  dib diff --format json old.d new.d
+
+What differs:
+  +  only the second image has it
+  -  only the first image has it
+  ~  both have it, but not the same
+
+Exit codes:
+  0   no difference is known
+  1   something differs
+  66  nothing is known to differ, but the files can't be compared; or there is no report
+  The others are those of dib: dib --help lists them.
+"
+    .to_owned()
+}
+
 /// Returns examples of `dib boot`, and the exit codes.
 pub(super) fn of_boot() -> String {
     let examples = "Examples:

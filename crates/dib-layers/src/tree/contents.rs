@@ -26,7 +26,7 @@ impl Piece {
 
 /// Reads files of a tree; what was read last stays at hand.
 pub(super) struct Reader<'t> {
-    tree: &'t LayeredTree,
+    tree: &'t LayeredTree<'t>,
     /// One for each layer.
     at_hand: Vec<AtHand>,
 }
@@ -42,7 +42,7 @@ struct AtHand {
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn of(tree: &'t LayeredTree) -> Self {
+    pub(super) fn of(tree: &'t LayeredTree<'t>) -> Self {
         Self {
             tree,
             at_hand: tree.layers.iter().map(|_| AtHand::default()).collect(),

@@ -99,22 +99,22 @@ fn contents_are_compared_wherever_they_stand() {
     let directory = tempfile::tempdir().unwrap();
     let directory = Utf8Path::from_path(directory.path()).unwrap();
     let store = LayerStore::open(&directory.join("store"), 1 << 30).unwrap();
-    let tree_of = |number: u8, fill: &dyn Fn(&Utf8Path)| {
+    let layer_of = |number: u8, fill: &dyn Fn(&Utf8Path)| {
         let upper = directory.join(number.to_string());
         fs::create_dir(&upper).unwrap();
         fill(&upper);
         let key = LayerKey::from([number; 32]);
         let layer = store.write(&key, &File::open(&upper).unwrap(), &LayerDescription::default());
-        LayeredTree::of(vec![layer.unwrap()]).unwrap()
+        [layer.unwrap()]
     };
     let large: Vec<u8> = (0..LARGE).map(|at| u8::try_from(at % 251).unwrap()).collect();
-    let first = tree_of(1, &|upper| {
+    let first = layer_of(1, &|upper| {
         fs::write(upper.join("large"), &large).unwrap();
         fs::write(upper.join("small"), "one").unwrap();
         fs::write(upper.join("zeros"), vec![0; 1 << 20]).unwrap();
         fs::hard_link(upper.join("small"), upper.join("twin")).unwrap();
     });
-    let second = tree_of(2, &|upper| {
+    let second = layer_of(2, &|upper| {
         // What comes first moves the rest.
         fs::write(upper.join("before"), "other").unwrap();
         let mut changed = large.clone();
@@ -127,6 +127,10 @@ fn contents_are_compared_wherever_they_stand() {
         holes.set_len(1 << 20).unwrap();
         holes.write_all_at(&[0], 600_000).unwrap();
     });
+    let (first, second) = (
+        LayeredTree::of(&first).unwrap(),
+        LayeredTree::of(&second).unwrap(),
+    );
     let pairs: Vec<(&[u8], &[u8])> = vec![
         (b"large", b"large"),
         (b"large", b"changed"),
