@@ -60,17 +60,17 @@ fn what_differs_is_told() {
     link.by = None;
     new.insert(b"link".to_vec(), link.clone());
     new.insert(b"absolute".to_vec(), link);
-    new.get_mut(b"bin".as_slice()).unwrap().kind = NodeKind::Directory;
+    new.get_mut(b"usr".as_slice()).unwrap().kind = NodeKind::Other("socket".to_owned());
     let (lines, notes) = compared(small_tree(), new);
     assert!(notes.is_empty());
     assert_eq!(
         lines,
         [
             "Changed /absolute [] target /bin loop",
-            "Changed /bin [coreutils] kind link directory",
             "Added /link [] ",
             "Removed /loop [] ",
-            "Changed /usr/bin/ls [] contents 3 bytes 3 bytes, mode 0755 4755, owner 1:0",
+            "Changed /usr [] kind directory socket",
+            "Changed /usr/bin/ls [coreutils] contents 3 bytes 3 bytes, mode 0755 4755, owner 0:0 1:0",
         ]
     );
 }
