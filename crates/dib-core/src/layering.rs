@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use dib_cache::ServedFile;
 use dib_sys::DeviceNode;
 
 use crate::inputs::Found;
@@ -47,6 +48,8 @@ pub struct Ran<'r> {
     pub journal: &'r [Entry],
     /// The device nodes that the image has of it and the tree hasn't.
     pub device_nodes: Vec<DeviceNode>,
+    /// The files of the image cache that it was given.
+    pub files: Vec<ServedFile>,
     /// How long it took, in seconds.
     pub seconds: f64,
     /// For how many seconds from now on it stands for what the unit would do, where its element says so.

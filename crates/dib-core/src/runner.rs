@@ -160,6 +160,7 @@ impl Build<'_> {
         require()?;
         self.observer.hook_started(hook);
         let (start, entries) = (Instant::now(), self.journal.len());
+        let files = self.cache.count_of_served();
         let nodes = self.count_of_kept_nodes();
         let ctx = HookContext::of_hook(self, hook);
         ctx.run_watched(hook).map_err(failed)?;
@@ -168,6 +169,7 @@ impl Build<'_> {
             found: ctx.inputs(),
             journal: &self.journal.entries_from(entries),
             device_nodes: self.kept_nodes_from(nodes),
+            files: self.cache.served_from(files),
             seconds: timing.seconds,
             expires: match self.plan.layer_rule_of(hook) {
                 LayerRule::Expires(seconds) => Some(seconds),
@@ -197,6 +199,7 @@ impl Build<'_> {
         }
         require()?;
         let (start, entries) = (Instant::now(), self.journal.len());
+        let files = self.cache.count_of_served();
         let nodes = self.count_of_kept_nodes();
         let ctx = HookContext::of_step(self, name);
         take(&ctx)?;
@@ -204,6 +207,7 @@ impl Build<'_> {
             found: ctx.inputs(),
             journal: &self.journal.entries_from(entries),
             device_nodes: self.kept_nodes_from(nodes),
+            files: self.cache.served_from(files),
             seconds: start.elapsed().as_secs_f64(),
             expires: None,
         };

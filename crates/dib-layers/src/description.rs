@@ -17,6 +17,9 @@ pub struct LayerDescription {
     pub inputs: Vec<LayerInput>,
     /// The packages that went into it.
     pub packages: Vec<LayerPackage>,
+    /// The files of the image cache that went into it.
+    #[serde(default)]
+    pub downloads: Vec<LayerDownload>,
     /// The entries of the build's journal that belong to it.
     pub journal: Vec<serde_json::Value>,
     /// What else its maker needs to go on from it, such as device nodes that could not be made in the tree.
@@ -51,6 +54,15 @@ pub struct LayerPackage {
     pub version: String,
     /// Its file's checksum, in hexadecimal digits.
     pub checksum: String,
+}
+
+/// A file of the image cache that went into a layer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerDownload {
+    /// Its name in the cache.
+    pub name: String,
+    /// Its size in bytes.
+    pub bytes: u64,
 }
 
 /// How much a layer holds.

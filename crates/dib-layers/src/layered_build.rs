@@ -20,12 +20,13 @@ use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use dib_core::cache::ServedFile;
 use dib_core::{Build, Explanation, Fate, Found, HookContext, HookError, LayerUse, Layering, Ran, Unit};
 use dib_sys::TargetRoot;
 use dib_sys::overlay::{LayerStack, LayersError, Seal};
 use serde::{Deserialize, Serialize};
 
-use crate::{LayerDescription, LayerInput, LayerKey, LayerStore};
+use crate::{LayerDescription, LayerDownload, LayerInput, LayerKey, LayerStore};
 
 use self::chain::{Digest, base_of, key_of};
 use self::decision::after;
@@ -259,6 +260,7 @@ impl<'s> LayeredBuild<'s> {
             hook,
             element,
             inputs: inputs_for_people(&ran.found),
+            downloads: ran.files.iter().map(download).collect(),
             journal: ran
                 .journal
                 .iter()
@@ -413,6 +415,13 @@ fn names(unit: Unit<'_>) -> (String, String, String) {
             hook.element.to_string(),
         ),
         Unit::Step(step) => (String::new(), step.to_owned(), String::new()),
+    }
+}
+
+fn download(file: &ServedFile) -> LayerDownload {
+    LayerDownload {
+        name: file.name.to_string(),
+        bytes: file.size,
     }
 }
 

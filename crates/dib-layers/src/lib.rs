@@ -40,7 +40,7 @@ pub mod store;
 pub mod tree;
 mod workers;
 
-pub use description::{LayerDescription, LayerInput, LayerPackage, LayerSizes};
+pub use description::{LayerDescription, LayerDownload, LayerInput, LayerPackage, LayerSizes};
 pub use error::{Damage, ImageTakeError, ImageWriteError, OpenError, RestoreError, StoreError, WriteError};
 pub use image_store::{ImageDescription, ImageFile, ImageRecord, ImageStore, ImageSummary, StoredFile};
 pub use key::{InvalidLayerKey, LayerKey};
