@@ -1,18 +1,26 @@
 //! The tree as an ext2, ext3 or ext4 file system.
 
+mod checksum;
+mod copies;
 mod debugfs;
+mod fill;
+mod little_endian;
 mod options;
 mod times;
 
 use std::io;
+use std::os::unix::fs::FileExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_sys::{DeviceNode, TargetPath};
 
-use crate::ToolError;
+use crate::block_device::FileSystemType;
 use crate::disk_spec::FileSystem;
+use crate::in_order::ThreadError;
 use crate::room::Room;
 use crate::tool::Tool;
+use crate::{ToolError, sparse};
+use fill::Filled;
 
 /// Making an ext2, ext3 or ext4 file system failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +40,9 @@ pub enum ExtError {
         /// Why.
         source: io::Error,
     },
+    /// A thread could not be started.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
     /// A device node's directory is not in the tree.
     #[error("the device node {0} belongs into a directory that the tree does not have")]
     NoDirectory(TargetPath),
@@ -64,13 +75,18 @@ pub(crate) fn make_ext(
     seed: Option<u64>,
 ) -> Result<(), ExtError> {
     let script = debugfs::script(tree, device_nodes)?;
-    let mke2fs = mke2fs(tree, room, file_system, seed);
-    let finished = mke2fs.run()?;
-    let no_room = ran_out_of_room(&finished.complaints);
-    match mke2fs.require_success(finished) {
-        Err(source) if no_room => return Err(ExtError::TooSmall(source)),
-        result => result?,
+    if file_system.kind() == FileSystemType::Ext4 {
+        run(&mke2fs(&[], room, file_system, seed))?;
+        match fill::fill(tree, device_nodes, room, seed)? {
+            Filled::Whole => return Ok(()),
+            // mke2fs takes what it finds for zeros.
+            Filled::Declined => clear(room).map_err(|source| ExtError::Io {
+                path: room.image.to_owned(),
+                source,
+            })?,
+        }
     }
+    run(&mke2fs(&["-d", tree.as_str()], room, file_system, seed))?;
     debugfs::run(room, &script, seed)?;
     seed.map_or(Ok(()), |seed| times::set_all(room, seed))
         .map_err(|source| ExtError::Io {
@@ -79,7 +95,28 @@ pub(crate) fn make_ext(
         })
 }
 
-fn mke2fs(tree: &Utf8Path, room: Room<'_>, file_system: &FileSystem, seed: Option<u64>) -> Tool {
+fn run(mke2fs: &Tool) -> Result<(), ExtError> {
+    let finished = mke2fs.run()?;
+    let no_room = ran_out_of_room(&finished.complaints);
+    match mke2fs.require_success(finished) {
+        Err(source) if no_room => Err(ExtError::TooSmall(source)),
+        result => Ok(result?),
+    }
+}
+
+/// Makes a room all zeros again.
+fn clear(room: Room<'_>) -> io::Result<()> {
+    let zeros = vec![0; sparse::BLOCK];
+    let (start, end) = (room.extent.start, room.extent.start + room.extent.length);
+    for extent in sparse::data_extents(room.file)? {
+        for (offset, length) in sparse::blocks(extent.start.max(start)..extent.end.min(end)) {
+            room.file.write_all_at(&zeros[..length], offset)?;
+        }
+    }
+    Ok(())
+}
+
+fn mke2fs(filling: &[&str], room: Room<'_>, file_system: &FileSystem, seed: Option<u64>) -> Tool {
     let identifier = file_system.identifier().to_string();
     let (options, mut extended) = options::split(&file_system.options);
     extended.extend(["lazy_itable_init=1", "lazy_journal_init=1"].map(str::to_owned));
@@ -101,7 +138,8 @@ fn mke2fs(tree: &Utf8Path, room: Room<'_>, file_system: &FileSystem, seed: Optio
     tool.arguments(options)
         .arguments(["-L", file_system.label(), "-U", &identifier])
         .arguments(["-E", &extended.join(",")])
-        .arguments(["-d", tree.as_str(), room.image.as_str()])
+        .arguments(filling)
+        .arguments([room.image.as_str()])
         .arguments([format!("{}k", room.extent.length / 1024)])
 }
 

@@ -9,6 +9,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use super::checksum::crc32c;
+use super::copies::Copies;
+use super::little_endian::{u16_at, u32_at};
 use crate::room::Room;
 
 /// Where the superblock stands, and how long it is.
@@ -23,9 +26,6 @@ const OWN_SEED: u32 = 0x2000;
 const CHECKSUMS: u32 = 0x400;
 /// The flag of `s_feature_incompat` for descriptors that stand among the groups which they describe.
 const META_GROUPS: u32 = 0x10;
-/// The flags of `s_feature_ro_compat` and of `s_feature_compat` for fewer copies of the superblock.
-const FEWER_COPIES: u32 = 0x1;
-const TWO_COPIES: u32 = 0x200;
 /// The flag of a group whose inodes have never been written.
 const NO_INODES: u16 = 1;
 /// The length of an inode of old; what is behind it is counted by `i_extra_isize`.
@@ -55,31 +55,6 @@ struct Shape {
     is_wide: bool,
     /// The seed of inodes' checksums, where they have some.
     seed: Option<u32>,
-}
-
-/// Which groups begin with a copy of the superblock.
-enum Copies {
-    All,
-    /// The first two, and those whose numbers are powers of 3, 5 and 7.
-    Sparse,
-    These([u64; 2]),
-}
-
-impl Copies {
-    fn has(&self, group: u64) -> bool {
-        let is_power = |of: u64| {
-            let mut power = of;
-            while power < group {
-                power *= of;
-            }
-            power == group
-        };
-        match self {
-            Self::All => true,
-            Self::Sparse => group <= 1 || [3, 5, 7].into_iter().any(is_power),
-            Self::These(groups) => group == 0 || groups.contains(&group),
-        }
-    }
 }
 
 /// Sets the times of all inodes that are in use to `time`, in seconds since 1970.
@@ -119,7 +94,7 @@ impl Shape {
             .checked_shl(u32_at(superblock, 0x18))
             .ok_or_else(strange)?;
         let inodes_per_group = u64::from(u32_at(superblock, 0x28));
-        let (compatible, incompatible) = (u32_at(superblock, 0x5c), u32_at(superblock, 0x60));
+        let incompatible = u32_at(superblock, 0x60);
         let read_only = u32_at(superblock, 0x64);
         let is_wide = incompatible & WIDE_NUMBERS != 0;
         let has_checksums = read_only & CHECKSUMS != 0;
@@ -143,13 +118,7 @@ impl Shape {
             } else {
                 number(0x104)
             },
-            copies: if compatible & TWO_COPIES != 0 {
-                Copies::These([number(0x24c), number(0x250)])
-            } else if read_only & FEWER_COPIES != 0 {
-                Copies::Sparse
-            } else {
-                Copies::All
-            },
+            copies: Copies::read(superblock),
             descriptor: if is_wide {
                 usize::from(u16_at(superblock, 0xfe)).max(32)
             } else {
@@ -232,55 +201,4 @@ fn set_checksum(inode: &mut [u8], number: u32, seed: u32, is_whole: bool) {
 fn read(room: Room<'_>, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     let file: &File = room.file;
     file.read_exact_at(buffer, room.extent.start + offset)
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-/// Continues a CRC-32C, without the inversions at its begin and end.
-fn crc32c(checksum: u32, bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut index = 0;
-        while index < 256 {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "the index of a table of 256, in a constant"
-            )]
-            let mut value = index as u32;
-            let mut bit = 0;
-            while bit < 8 {
-                value = if value & 1 == 1 {
-                    value >> 1 ^ 0x82f6_3b78
-                } else {
-                    value >> 1
-                };
-                bit += 1;
-            }
-            table[index] = value;
-            index += 1;
-        }
-        table
-    };
-    bytes.iter().fold(checksum, |checksum, byte| {
-        let [low, ..] = checksum.to_le_bytes();
-        checksum >> 8 ^ TABLE[usize::from(low ^ byte)]
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checksum_is_castagnolis() {
-        // RFC 3720, appendix B.4.
-        assert_eq!(!crc32c(!0, &[0; 32]), 0x8a91_36aa);
-        assert_eq!(!crc32c(!0, &[0xff; 32]), 0x62a8_ab43);
-    }
 }
