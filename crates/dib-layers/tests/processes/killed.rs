@@ -1,6 +1,6 @@
 //! Processes that share a store, and are killed at any moment.
 //!
-//! What a layer of a key must hold follows from the key, so a wrong, missing or half one shows.
+//! What a layer or an image of a key must hold follows from the key, so a wrong, missing or half one shows.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use dib_layers::{Layer, LayerDescription, LayerStore, WriteError};
+use dib_layers::{ImageRecord, ImageWriteError, Layer, LayerDescription, LayerStore, WriteError};
 
 use crate::listing::assert_same;
 use crate::{Test, key, temporary_directory};
@@ -63,6 +63,34 @@ fn write(store: &LayerStore, directory: &Utf8Path, number: u8) -> Option<Layer> 
     }
 }
 
+/// Keeps two files of a key's tree as its image.
+fn write_image(store: &LayerStore, directory: &Utf8Path, number: u8) -> Option<ImageRecord> {
+    let tree = tree(directory, number);
+    let large = File::open(tree.join("large")).unwrap();
+    let small = File::open(tree.join("directory/0")).unwrap();
+    let files = [("large", &large), ("small", &small)];
+    let family = if number % 2 == 0 { "even" } else { "odd" };
+    match store
+        .images()
+        .write(&key(number), family, &files, &serde_json::json!(number))
+    {
+        Ok(image) => Some(image),
+        // Others use what could make way.
+        Err(ImageWriteError::NoRoom { .. }) => None,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// Takes an image's files and compares them to those of its tree.
+fn check_image(image: &ImageRecord, tree: &Path) {
+    for (name, path) in [("large", "large"), ("small", "directory/0")] {
+        let into = tempfile::NamedTempFile::new().unwrap();
+        image.take(name, into.as_file()).unwrap();
+        let expected = fs::read(tree.join(path)).unwrap();
+        assert!(fs::read(into.path()).unwrap() == expected, "{name}");
+    }
+}
+
 /// Restores a layer and compares it to its tree.
 fn check(layer: &Layer, tree: &Path) {
     let into = tempfile::tempdir().unwrap();
@@ -79,6 +107,7 @@ pub(crate) fn play(role: &str, arguments: &[String]) {
     if role == "writer" {
         for number in (0..KEYS).cycle() {
             drop(write(&store, directory, number));
+            drop(write_image(&store, directory, number));
         }
     }
     for _ in 0..ROUNDS {
@@ -95,7 +124,16 @@ pub(crate) fn play(role: &str, arguments: &[String]) {
                     .iter()
                     .all(|verified| verified.damage.is_none())
             ),
-            2 => drop(store.layers().unwrap()),
+            2 => {
+                drop(store.layers().unwrap());
+                drop(store.images().candidates("odd").unwrap());
+            }
+            3 | 4 => {
+                let found = store.images().find(&key(number)).unwrap();
+                if let Some(image) = found.or_else(|| write_image(&store, directory, number)) {
+                    check_image(&image, &tree(directory, number));
+                }
+            }
             // As a build does: what is there is used, what is not is made.
             _ => {
                 let found = store.find(&key(number)).unwrap();
@@ -120,35 +158,41 @@ fn start(role: &str, directory: &Utf8Path, seed: u64) -> Child {
         .unwrap()
 }
 
-/// Asserts that the store holds whole layers and nothing else.
-fn check_store(directory: &Utf8Path) -> usize {
+/// Asserts that the store holds whole layers and images and nothing else, and returns how many of each.
+fn check_store(directory: &Utf8Path) -> (usize, usize) {
     let store = open(directory);
     for entry in fs::read_dir(directory.join("store/v1")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(!name.starts_with(".unfinished-"), "{name} was left");
     }
-    let mut found = 0;
+    let (mut found, mut found_images) = (0, 0);
     for number in 0..KEYS {
         if let Some(layer) = store.find(&key(number)).unwrap() {
             check(&layer, &tree(directory, number));
             found += 1;
         }
+        if let Some(image) = store.images().find(&key(number)).unwrap() {
+            check_image(&image, &tree(directory, number));
+            found_images += 1;
+        }
     }
-    found
+    (found, found_images)
 }
 
 fn a_killed_writer_leaves_whole_layers_only() {
     let (_guard, directory) = temporary_directory();
     make_trees(&directory);
-    let mut found = 0;
+    let (mut found, mut found_images) = (0, 0);
     for round in 0..60 {
         let mut writer = start("writer", &directory, 0);
         sleep(Duration::from_micros(round * 1300));
         writer.kill().unwrap();
         writer.wait().unwrap();
-        found += check_store(&directory);
+        let (layers, images) = check_store(&directory);
+        found += layers;
+        found_images += images;
     }
-    assert!(found > 0, "no writer came to write anything");
+    assert!(found > 0 && found_images > 0, "no writer came to write anything");
 }
 
 fn eight_processes_share_a_store() {
@@ -166,5 +210,5 @@ fn eight_processes_share_a_store() {
     for mut process in processes {
         assert!(process.wait().unwrap().success(), "the panic is above");
     }
-    assert!(check_store(&directory) > 0);
+    assert!(check_store(&directory).0 > 0);
 }

@@ -14,6 +14,7 @@ mod killed;
 #[path = "../shared/listing.rs"]
 mod listing;
 mod overlay;
+mod owner;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         .iter()
         .find(|argument| !argument.starts_with('-'))
         .map_or("", String::as_str);
-    let mut chosen = [overlay::TESTS, full::TESTS, killed::TESTS].concat();
+    let mut chosen = [overlay::TESTS, full::TESTS, killed::TESTS, owner::TESTS].concat();
     let all = chosen.len();
     chosen.retain(|(name, _)| name.contains(filter));
     if arguments.iter().any(|argument| argument == "--list") {
