@@ -118,6 +118,12 @@ impl BuiltImage {
         }))
     }
 
+    /// Returns the size in bytes of an image that was written under that path.
+    pub(crate) fn size_of(&self, path: &Utf8Path) -> Option<u64> {
+        let mut images = self.report.images.iter();
+        images.find(|image| image.path == path).map(|image| image.bytes)
+    }
+
     /// Returns the path and the size of the image's archive of the tree, if one was written.
     pub(crate) fn archive(&self) -> Option<(Utf8PathBuf, u64)> {
         let mut images = self.report.images.iter();

@@ -1,5 +1,6 @@
 //! Layers: what hooks did in builds before is kept below the image cache, and taken from there.
 
+mod costs;
 mod forecast;
 
 use std::fs;

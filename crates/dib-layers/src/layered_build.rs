@@ -10,7 +10,9 @@
 mod chain;
 mod comparison;
 mod decision;
+mod description;
 mod finished;
+mod forecast;
 mod index;
 mod known;
 mod replay;
@@ -20,13 +22,12 @@ use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_core::cache::ServedFile;
-use dib_core::{Build, Explanation, Fate, Found, HookContext, HookError, LayerUse, Layering, Ran, Unit};
+use dib_core::{Build, Explanation, Fate, HookContext, HookError, LayerUse, Layering, Ran, Unit};
 use dib_sys::TargetRoot;
 use dib_sys::overlay::{LayerStack, LayersError, Seal};
 use serde::{Deserialize, Serialize};
 
-use crate::{LayerDescription, LayerDownload, LayerInput, LayerKey, LayerStore};
+use crate::{LayerKey, LayerStore};
 
 use self::chain::{Digest, base_of, key_of};
 use self::decision::after;
@@ -36,7 +37,7 @@ use self::replay::Replays;
 pub use self::comparison::{InputChange, input_changes};
 pub use self::decision::{Decision, Outcome, UsedLayer};
 pub use self::finished::{FinishedTree, WatchedUnit};
-pub use self::known::predict;
+pub use self::forecast::{Forecast, predict};
 
 /// Keeps what the units of a build do in a store, and takes what is there out of it.
 pub struct LayeredBuild<'s> {
@@ -254,27 +255,13 @@ impl<'s> LayeredBuild<'s> {
         };
         let found: Vec<_> = ran.found.clone().into_iter().collect();
         let key = key_of(&base, &found);
-        let (phase, hook, element) = names(unit);
-        let description = LayerDescription {
-            phase,
-            hook,
-            element,
-            inputs: inputs_for_people(&ran.found),
-            downloads: ran.files.iter().map(download).collect(),
-            journal: ran
-                .journal
-                .iter()
-                .filter_map(|entry| serde_json::to_value(entry).ok())
-                .collect(),
-            created: known::now(),
-            details: serde_json::to_value(Details {
-                found,
-                replays,
-                expires: ran.expires,
-            })
-            .map_err(HookError::foreign)?,
-            ..LayerDescription::default()
+        let details = Details {
+            found,
+            replays,
+            expires: ran.expires,
         };
+        let details = serde_json::to_value(details).map_err(HookError::foreign)?;
+        let description = description::of(unit, ran, details);
         let written = File::open(&upper).map_err(HookError::foreign).and_then(|upper| {
             self.known
                 .store
@@ -405,32 +392,4 @@ fn clamp_times(build: &Build<'_>, upper: &Utf8Path) -> Result<(), HookError> {
         TargetRoot::open(upper)?.clamp_times(latest)?;
     }
     Ok(())
-}
-
-fn names(unit: Unit<'_>) -> (String, String, String) {
-    match unit {
-        Unit::Hook(hook) => (
-            hook.phase.to_string(),
-            hook.name.to_string(),
-            hook.element.to_string(),
-        ),
-        Unit::Step(step) => (String::new(), step.to_owned(), String::new()),
-    }
-}
-
-fn download(file: &ServedFile) -> LayerDownload {
-    LayerDownload {
-        name: file.name.to_string(),
-        bytes: file.size,
-    }
-}
-
-fn inputs_for_people(found: &Found) -> Vec<LayerInput> {
-    found
-        .iter()
-        .map(|(source, value)| LayerInput {
-            name: chain::shown(source),
-            value: value.clone().unwrap_or_default(),
-        })
-        .collect()
 }

@@ -79,10 +79,7 @@ mod tests {
             ..ImageOptions::default()
         };
         let found = read(&options, &Environment::of(&[(LAYERS, variable)])).map_err(|error| error.render());
-        assert_eq!(
-            &found.as_ref().map(Clone::clone).map_err(String::as_str),
-            expected
-        );
+        assert_eq!(found, expected.clone().map_err(str::to_owned));
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! What a build would take from builds before, and what it would cost.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
 use camino::Utf8Path;
+use dib_core::cache::Cache;
 use dib_core::observer::Unobserved;
 use dib_core::{Build, Journal, Plan, SandboxMachine};
-use dib_layers::layered_build::{Outcome, predict};
+use dib_layers::layered_build::{Forecast, Outcome, predict};
 use dib_script::{Places, ScriptWorld};
 use dib_sys::TargetRoot;
+use indicatif::BinaryBytes;
 
-use super::Layers;
+use super::{Layers, costs};
+use crate::built_image::BuiltImage;
 use crate::download_cache::open_cache;
 use crate::{CliError, Console, ErrorKind, hook_scripts, pipeline};
 
@@ -50,15 +54,49 @@ impl Layers {
             &journal,
             &Unobserved,
         );
-        let decisions = predict(&self.store, &self.bases, program, &build)?;
+        let forecasts = predict(&self.store, &self.bases, program, &build)?;
         let mut text = "layers\n".to_owned();
-        for decision in decisions {
-            match decision.outcome {
+        for Forecast { decision, .. } in &forecasts {
+            match &decision.outcome {
                 Outcome::Reused => writeln!(text, "  known   {}", decision.unit),
                 Outcome::Ran(why) => writeln!(text, "  to do   {}  ({why})", decision.unit),
             }
             .expect("writing to a string");
         }
+        text.push_str("costs\n");
+        text.push_str(&costs::told(&forecasts, &sizes_in(&cache)?));
+        text.push_str(&images_last_time(plan));
         Ok(text)
     }
+}
+
+/// Returns the sizes of the files in the image cache, by their names.
+fn sizes_in(cache: &Cache) -> Result<BTreeMap<String, u64>, CliError> {
+    let entries = cache.entries()?.into_iter();
+    Ok(entries
+        .map(|entry| (entry.name.to_string(), entry.size))
+        .collect())
+}
+
+/// Says how large the images are that stand where those of the plan would, if they are of the same elements.
+fn images_last_time(plan: &Plan<'_>) -> String {
+    let mut text = String::new();
+    let output = &plan.spec().output;
+    let Ok(built) = BuiltImage::open(&output.base) else {
+        return text;
+    };
+    let elements: BTreeSet<&str> = built.hooks().map(|(_, element)| element).collect();
+    if elements != plan.hooks().iter().map(|hook| hook.element.as_str()).collect() {
+        return text;
+    }
+    for path in output.types.iter().map(|image_type| output.path(*image_type)) {
+        if let Some(bytes) = built.size_of(&path) {
+            costs::add(
+                &mut text,
+                path.as_str(),
+                &format!("{}, as last time", BinaryBytes(bytes)),
+            );
+        }
+    }
+    text
 }

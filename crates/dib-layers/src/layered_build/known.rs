@@ -76,6 +76,7 @@ impl<'s> Known<'s> {
         let mut foreseen = Foreseen {
             decisions: Vec::new(),
             bases: Vec::new(),
+            layers: Vec::new(),
             chain: Digest::from([0; 32]),
             is_whole: true,
         };
@@ -91,8 +92,9 @@ impl<'s> Known<'s> {
                     self.find(&ctx, &base)
                 };
                 match found {
-                    Ok((key, _, _)) => {
+                    Ok((key, layer, _)) => {
                         foreseen.chain = key;
+                        foreseen.layers.push(layer);
                         outcome = Outcome::Reused;
                     }
                     Err(why) => {
@@ -122,25 +124,12 @@ pub(super) struct Foreseen {
     pub(super) decisions: Vec<Decision>,
     /// The names and bases of the units up to the first that is not known.
     pub(super) bases: Vec<(String, Digest)>,
+    /// The layers of the units that are known.
+    pub(super) layers: Vec<Layer>,
     /// The digest of all units that are known.
     pub(super) chain: Digest,
     /// Whether all are.
     pub(super) is_whole: bool,
-}
-
-/// Says of each unit of a build whether its work is known, and why where it is not. Nothing is run, and the tree is not looked
-/// at; what elements say of their downloads is asked.
-///
-/// # Errors
-/// When the program's file can't be read, or an element can't tell what its hook depends on.
-pub fn predict(
-    store: &LayerStore,
-    bases: &Utf8Path,
-    program: &Utf8Path,
-    build: &Build<'_>,
-) -> Result<Vec<Decision>, HookError> {
-    let known = Known::of(store, bases, program).map_err(HookError::foreign)?;
-    Ok(known.foresee(build)?.decisions)
 }
 
 /// Returns what is not any more as a unit found it, in words.

@@ -1,0 +1,76 @@
+//! What a build would take from builds before, and what those tell of the rest.
+
+use std::cmp::Reverse;
+
+use camino::Utf8Path;
+use dib_core::{Build, HookContext, HookError, Source, Unit};
+
+use super::known::Known;
+use super::{Decision, Details, description};
+use crate::prune::LayerSummary;
+use crate::{LayerDescription, LayerStore};
+
+/// What is known of a unit of a build before it begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// What would become of it.
+    pub decision: Decision,
+    /// What the layer tells that would be taken; where none would, what that of the last build tells that was most like this
+    /// one, if such a unit was kept.
+    pub last_time: Option<LayerDescription>,
+}
+
+/// Says of each unit of a build whether its work is known, and why where it is not. Nothing is run, and the tree is not looked
+/// at; what elements say of their downloads is asked.
+///
+/// # Errors
+/// When the program's file or the store can't be read, or an element can't tell what its hook depends on.
+pub fn predict(
+    store: &LayerStore,
+    bases: &Utf8Path,
+    program: &Utf8Path,
+    build: &Build<'_>,
+) -> Result<Vec<Forecast>, HookError> {
+    let known = Known::of(store, bases, program).map_err(HookError::foreign)?;
+    let foreseen = known.foresee(build)?;
+    let mut taken = foreseen.layers.iter();
+    let kept = if foreseen.is_whole {
+        Vec::new()
+    } else {
+        store.layers().map_err(HookError::foreign)?
+    };
+    let forecasts = build
+        .plan
+        .kept_units()
+        .into_iter()
+        .zip(foreseen.decisions)
+        .map(|(unit, decision)| Forecast {
+            last_time: match taken.next() {
+                Some(layer) => Some(layer.description().clone()),
+                None => last_time(&kept, unit, &build.context_of(unit)),
+            },
+            decision,
+        });
+    Ok(forecasts.collect())
+}
+
+/// Returns what the layer tells of a unit of that name for which fewest variables were others; of several, that used last.
+fn last_time(kept: &[LayerSummary], unit: Unit<'_>, ctx: &HookContext<'_>) -> Option<LayerDescription> {
+    let (phase, hook, element) = description::names(unit);
+    kept.iter()
+        .map(|summary| (&summary.description, summary.last_used))
+        .filter(|(layer, _)| layer.phase == phase && layer.hook == hook && layer.element == element)
+        .min_by_key(|(layer, last_used)| (other_variables(layer, ctx), Reverse(*last_used)))
+        .map(|(layer, _)| layer.clone())
+}
+
+/// Counts the variables that are others than a layer's unit found.
+fn other_variables(layer: &LayerDescription, ctx: &HookContext<'_>) -> usize {
+    let Ok(details) = serde_json::from_value::<Details>(layer.details.clone()) else {
+        return usize::MAX;
+    };
+    let is_other = |(source, old): &&(Source, Option<String>)| {
+        matches!(source, Source::Variable(_)) && ctx.find_again(source).ok().as_ref() != Some(old)
+    };
+    details.found.iter().filter(is_other).count()
+}
