@@ -52,22 +52,22 @@ pub enum ClusterReuse<'k> {
 /// An image's file and its index: the known clusters of images to come.
 ///
 /// Nothing in the file is trusted: what has not the digest that the index says is unknown. So it may be any file, such as an
-/// image that somebody has booted from since.
+/// image that somebody has booted from since, and anything that is read like one.
 #[derive(Debug)]
-pub struct KnownImage {
-    file: File,
+pub struct KnownImage<Image = File> {
+    file: Image,
     index: ClusterIndex,
 }
 
-impl KnownImage {
+impl<Image: FileExt> KnownImage<Image> {
     /// Makes the clusters of an image known.
     #[must_use]
-    pub fn new(file: File, index: ClusterIndex) -> Self {
+    pub fn new(file: Image, index: ClusterIndex) -> Self {
         Self { file, index }
     }
 }
 
-impl KnownClusters for KnownImage {
+impl<Image: FileExt + Sync + fmt::Debug> KnownClusters for KnownImage<Image> {
     fn key(&self) -> &str {
         self.index.key()
     }
