@@ -9,8 +9,7 @@ use dib_layers::{LayerKey, LayerStore};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1).map(Utf8PathBuf::from);
-    let (Some(store), Some(file), Some(into)) = (arguments.next(), arguments.next(), arguments.next())
-    else {
+    let (Some(store), Some(file), Some(into)) = (arguments.next(), arguments.next(), arguments.next()) else {
         return Err("usage: image STORE FILE INTO".into());
     };
     let images = LayerStore::open(&store, u64::MAX)?.images();

@@ -69,7 +69,7 @@ fn write_image(store: &LayerStore, directory: &Utf8Path, number: u8) -> Option<I
     let large = File::open(tree.join("large")).unwrap();
     let small = File::open(tree.join("directory/0")).unwrap();
     let files = [("large", &large), ("small", &small)];
-    let family = if number % 2 == 0 { "even" } else { "odd" };
+    let family = if number.is_multiple_of(2) { "even" } else { "odd" };
     match store
         .images()
         .write(&key(number), family, &files, &serde_json::json!(number))
