@@ -108,14 +108,14 @@ impl ImageStore {
         }
     }
 
-    /// Returns the images of a family, those used last first.
+    /// Returns the images of a family, those used last first. To be looked at is no use; [`Self::find`] gets one to use.
     ///
     /// # Errors
     /// When the directory or a pack can't be read.
-    pub fn candidates(&self, family: &str) -> Result<Vec<LayerKey>, StoreError> {
-        let images = self.images()?.into_iter();
-        let family = images.filter(|image| image.description.family == family);
-        Ok(family.map(|image| image.key).collect())
+    pub fn candidates(&self, family: &str) -> Result<Vec<ImageSummary>, StoreError> {
+        let mut images = self.images()?;
+        images.retain(|image| image.description.family == family);
+        Ok(images)
     }
 
     /// Lists the images, those used last first; damaged ones are removed and left out.
@@ -146,13 +146,13 @@ impl ImageStore {
 
     /// Removes the images of a family that are too many, unless somebody uses them.
     fn remove_old(&self, family: &str) -> Result<(), StoreError> {
-        let keys = self.candidates(family)?;
-        let Some((_, old)) = keys.split_at_checked(FAMILY_SIZE) else {
+        let images = self.candidates(family)?;
+        let Some((_, old)) = images.split_at_checked(FAMILY_SIZE) else {
             return Ok(());
         };
         let lock = self.store.directory.lock()?;
-        for key in old {
-            lock.remove_unused(&PackName::Image(*key).file_name())?;
+        for image in old {
+            lock.remove_unused(&PackName::Image(image.key).file_name())?;
         }
         Ok(())
     }
