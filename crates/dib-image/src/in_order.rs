@@ -6,7 +6,7 @@ use std::io;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 /// More threads than this have nothing to do but to fill the memory.
@@ -21,9 +21,13 @@ pub struct ThreadError(#[from] io::Error);
 
 /// Returns how many threads work at once.
 pub(crate) fn threads() -> usize {
-    thread::available_parallelism()
-        .map_or(1, NonZero::get)
-        .min(MOST_THREADS)
+    // Asking takes reading several files of the kernel.
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| {
+        thread::available_parallelism()
+            .map_or(1, NonZero::get)
+            .min(MOST_THREADS)
+    })
 }
 
 /// Has the jobs done by several workers, each in its own thread, and calls `consume` with their results in order.
