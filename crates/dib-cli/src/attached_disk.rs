@@ -16,6 +16,7 @@ use dib_sys::mounts::{self, MountError};
 use dib_sys::{TargetError, TargetPath, TargetRoot};
 
 use crate::images::{self, Shown};
+use crate::report::Told;
 use crate::workspace::BuildDirectory;
 use crate::{CliError, Console, ErrorKind, hook_scripts, report};
 
@@ -112,8 +113,13 @@ pub(crate) fn build(
     .with_surroundings(world);
     phases.extend(build.run_some_phases(on_disk)?);
     attached.complete(&target, &directory.tree())?;
-    let images = images::write(&build, disk, Some(&attached.image), directory, console)?;
-    report::write(&build.plan.spec().output.base, &phases, &images, &[], &build)?;
+    let complete = images::write(&build, disk, Some(&attached.image), None, directory, console)?;
+    let told = Told::of(&build, &phases, &[])?;
+    let images = match complete {
+        Some(complete) => images::publish(complete, &build, disk, directory, console)?,
+        None => Vec::new(),
+    };
+    report::write(&build.plan.spec().output.base, &told, &images, &build)?;
     Ok(images)
 }
 

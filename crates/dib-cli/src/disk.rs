@@ -50,6 +50,18 @@ fn disk_spec(plan: &Plan<'_>) -> Result<DiskSpec, CliError> {
     })
 }
 
+/// Returns what a plan's disk hangs on, as a text: all but the identifiers that are random where no time is given.
+///
+/// # Errors
+/// When the disk can't be as it is wanted.
+pub(crate) fn origin(plan: &Plan<'_>) -> Result<String, CliError> {
+    let layout = with_sector_size(layout(plan)?, plan)?;
+    let output = &plan.spec().output;
+    let (root, size) = (root_file_system(output)?, image_size(output));
+    let seed = seed(plan.variables().get(SOURCE_DATE_EPOCH))?;
+    Ok(format!("{layout:?} {root:?} {size:?} {seed:?}"))
+}
+
 /// Works out what the disk of a tree that nobody builds is like: one file system.
 ///
 /// # Errors

@@ -7,16 +7,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 use dib_boot::{DiskFormat, DiskImage};
 use dib_core::{Build, ChecksumKind, ExistingOutput, ImageSpec, OutputSpec};
 use dib_image::{
-    Checksums, DiskSpec, Event, Existing, ImageFormat, ImageSources, Output, WrittenImage, write_images,
-    write_images_of_disk,
+    Checksums, ClusterReuse, CompleteImages, DiskSpec, Event, Existing, ImageFormat, ImageSources, Output,
+    WrittenImage, write_images, write_images_of_disk,
 };
 
 use indicatif::BinaryBytes;
 
+use crate::kept_images::KeptImages;
 use crate::workspace::BuildDirectory;
 use crate::{CliError, Console, Step, boot_tests, formats, image_usage};
 
-/// Writes the images of a build whose tree is final, and made into a disk already where there is one.
+/// Writes the images of a build whose tree is final, and made into a disk already where there is one; `kept` are those of
+/// builds before. They are complete then and have no names yet.
 ///
 /// # Errors
 /// When one can't be written; then none is.
@@ -24,39 +26,59 @@ pub(crate) fn write(
     build: &Build<'_>,
     disk: &DiskSpec,
     made: Option<&File>,
+    kept: Option<&KeptImages<'_>>,
     directory: &BuildDirectory,
     console: &Console,
-) -> Result<Vec<WrittenImage>, CliError> {
+) -> Result<Option<CompleteImages>, CliError> {
     if let Some(usage) = image_usage::report(&directory.tree(), &build.variables)? {
         console.say(&usage);
     }
-    let output = &build.plan.spec().output;
     let outputs = outputs(build.plan.spec())?;
     if outputs.is_empty() {
         // Whatever the build is for, a hook has left it.
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let mut shown = Shown::new(console);
     let nodes = build.device_nodes();
     let (tree, scratch) = (directory.tree(), directory.scratch());
     let mut show = |event| shown.event(&event);
+    let known = kept.and_then(KeptImages::clusters);
     let sources = ImageSources {
+        tree: &tree,
         device_nodes: &nodes,
-        ..ImageSources::of_tree(&tree)
+        clusters: match (kept, &known) {
+            (None, _) => ClusterReuse::Never,
+            (Some(_), None) => ClusterReuse::Recorded,
+            (Some(_), Some(known)) => ClusterReuse::Known(known),
+        },
     };
     let images = match made {
         Some(made) => write_images_of_disk(sources, made, &outputs, &mut show)?,
         None => write_images(sources, disk, &outputs, &scratch, &mut show)?,
     };
     drop(shown);
-    // What does not boot gets no name.
+    Ok(Some(images))
+}
+
+/// Puts images under their names. What does not boot gets none.
+///
+/// # Errors
+/// When a test that is wanted fails, or a file can't be renamed.
+pub(crate) fn publish(
+    images: CompleteImages,
+    build: &Build<'_>,
+    disk: &DiskSpec,
+    directory: &BuildDirectory,
+    console: &Console,
+) -> Result<Vec<WrittenImage>, CliError> {
+    let output = &build.plan.spec().output;
     if let Some(test) = &output.boot_test {
         let found = images
             .files()
             .find_map(|(output, path)| Some((disk_image(&output.format, path)?, output.path.as_path())));
         let (image, name) = found.expect("a test is asked for with a disk among the types alone");
         let reports = boot_tests::reports_of(&output.base);
-        let place = (reports.as_path(), scratch);
+        let place = (reports.as_path(), directory.scratch());
         boot_tests::of_build(test, build.plan.spec().arch, (&image, name, disk), place, console)?;
     }
     Ok(images.publish()?)

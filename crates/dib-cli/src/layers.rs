@@ -7,7 +7,7 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{LayerUse, LoopDevice, Plan};
-use dib_layers::{LayerStore, LayeredBuild};
+use dib_layers::{ImageStore, LayerStore, LayeredBuild};
 use dib_sys::overlay::{LayerStack, probe};
 
 use crate::workspace::BuildDirectory;
@@ -71,6 +71,11 @@ impl Layers {
             store: open_store(directory, limit)?,
             bases: directory.join("bases"),
         })
+    }
+
+    /// Returns the store of the images that builds before came to.
+    pub(crate) fn images(&self) -> ImageStore {
+        self.store.images()
     }
 
     /// Begins the layers of a build; its tree must be empty, and opened after this. `None` where this machine can't have any.

@@ -52,6 +52,7 @@ mod hook_scripts;
 mod image_file;
 mod image_usage;
 mod images;
+mod kept_images;
 mod layers;
 mod quantities;
 mod report;

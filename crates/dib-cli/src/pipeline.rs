@@ -5,14 +5,15 @@ use std::io::Write as _;
 use camino::Utf8PathBuf;
 use dib_core::variables::Origin;
 use dib_core::{Build, ImageSpec, Journal, LoopDevice, Plan, Registry, SandboxMachine, Variables};
-use dib_image::DiskSpec;
-use dib_layers::LayeredBuild;
+use dib_image::{DiskSpec, WrittenImage};
 use dib_script::{Places, ScriptWorld};
 use dib_sys::TargetRoot;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
 
 use crate::download_cache::open_cache;
+use crate::kept_images::KeptImages;
 use crate::layers::Layers;
+use crate::report::Told;
 use crate::workspace::{self, BuildDirectory};
 use crate::{
     CliError, Console, ConsoleOptions, ErrorKind, Stream, attached_disk, boot_tests, disk, hook_scripts,
@@ -161,19 +162,21 @@ fn build_in_sandbox(
         Some(layered) => build.with_layering(layered),
         None => build,
     };
+    let kept = match (&layers, &layered) {
+        (Some(layers), Some(layered)) => Some(KeptImages::of(layers.images(), layered, plan)?),
+        _ => None,
+    };
     let images = match spec.loop_device {
-        LoopDevice::Unused => {
-            let phases = build.run_phases()?;
-            let images = images::write(&build, disk, None, directory, console)?;
-            let used = layered.as_ref().map(LayeredBuild::used).unwrap_or_default();
-            report::write(&spec.output.base, &phases, &images, &used, &build)?;
-            images
-        }
+        LoopDevice::Unused => match reused(&build, disk, kept.as_ref(), directory, console)? {
+            Some(images) => images,
+            None => built(&build, disk, kept.as_ref(), directory, console)?,
+        },
         LoopDevice::Attached => attached_disk::build(&build, &world, disk, directory, console)?,
     };
     for image in &images {
         images::announce(image, console);
     }
+    drop(kept);
     drop(target);
     if let Some(layered) = layered {
         console.say(&format!("layers: {}", layered.summary()));
@@ -182,6 +185,61 @@ fn build_in_sandbox(
             .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     }
     Ok(())
+}
+
+/// Takes the images of a build before that came to the same, if there is one.
+fn reused(
+    build: &Build<'_>,
+    disk: &DiskSpec,
+    kept: Option<&KeptImages<'_>>,
+    directory: &BuildDirectory,
+    console: &Console,
+) -> Result<Option<Vec<WrittenImage>>, CliError> {
+    let Some(kept) = kept else {
+        return Ok(None);
+    };
+    let Some(found) = kept.find(build)? else {
+        return Ok(None);
+    };
+    let images = match found.copy(kept) {
+        Ok(images) => images,
+        Err(error) => {
+            console.say(&format!(
+                "the image of an earlier build can't be taken: {}",
+                error.render().trim_end()
+            ));
+            return Ok(None);
+        }
+    };
+    console.say("nothing has changed: the image is that of an earlier build");
+    let images = images::publish(images, build, disk, directory, console)?;
+    report::write(&build.plan.spec().output.base, found.told(), &images, build)?;
+    Ok(Some(images))
+}
+
+/// Runs the phases, and writes the images.
+fn built(
+    build: &Build<'_>,
+    disk: &DiskSpec,
+    kept: Option<&KeptImages<'_>>,
+    directory: &BuildDirectory,
+    console: &Console,
+) -> Result<Vec<WrittenImage>, CliError> {
+    let phases = build.run_phases()?;
+    let complete = images::write(build, disk, None, kept, directory, console)?;
+    let layers = kept.map(KeptImages::layers).unwrap_or_default();
+    let told = Told::of(build, &phases, &layers)?;
+    let images = match complete {
+        Some(complete) => {
+            if let Some(kept) = kept {
+                kept.keep(&complete, &told, console);
+            }
+            images::publish(complete, build, disk, directory, console)?
+        }
+        None => Vec::new(),
+    };
+    report::write(&build.plan.spec().output.base, &told, &images, build)?;
+    Ok(images)
 }
 
 /// Removes what killed builds have left, here and beside the output.

@@ -8,7 +8,7 @@ use dib_core::{Build, Entry, FileKind, PhaseProfile};
 use dib_image::WrittenImage;
 use dib_layers::layered_build::UsedLayer;
 use dib_sys::{InvalidTargetPath, TargetError, TargetPath, TargetRoot, WalkStep};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{CliError, ErrorKind};
 
@@ -47,6 +47,39 @@ struct Report<'r> {
     layers: &'r [UsedLayer],
 }
 
+/// What a build tells of itself, beside its images.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Told {
+    phases: Vec<PhaseProfile>,
+    journal: Vec<Entry>,
+    layers: Vec<UsedLayer>,
+    /// The files of the image's directory of manifests, by their paths below the directory that they are saved in; none
+    /// where the image has no such directory.
+    manifests: Option<Vec<(String, Vec<u8>)>>,
+}
+
+impl Told {
+    /// Takes down what a build whose tree is final tells.
+    ///
+    /// # Errors
+    /// When the image's manifests can't be read.
+    pub(crate) fn of(
+        build: &Build<'_>,
+        phases: &[PhaseProfile],
+        layers: &[UsedLayer],
+    ) -> Result<Self, ReportError> {
+        let directory = value(build, "DIB_MANIFEST_IMAGE_DIR");
+        Ok(Self {
+            phases: phases.to_vec(),
+            journal: build.journal.entries(),
+            layers: layers.to_vec(),
+            manifests: directory
+                .map(|directory| manifests(build.target, directory))
+                .transpose()?,
+        })
+    }
+}
+
 #[derive(Serialize)]
 struct Image<'r> {
     path: &'r Utf8Path,
@@ -60,9 +93,8 @@ struct Image<'r> {
 /// for the sign of a finished build: so they come last.
 pub(crate) fn write(
     base: &Utf8Path,
-    phases: &[PhaseProfile],
+    told: &Told,
     images: &[WrittenImage],
-    layers: &[UsedLayer],
     build: &Build<'_>,
 ) -> Result<(), ReportError> {
     let directory = Utf8PathBuf::from(format!("{base}.d"));
@@ -75,33 +107,37 @@ pub(crate) fn write(
         })
         .collect();
     let report = serde_json::to_vec_pretty(&Report {
-        phases,
+        phases: &told.phases,
         images,
-        journal: &build.journal.entries(),
-        layers,
+        journal: &told.journal,
+        layers: &told.layers,
     })
     .expect("a report's maps have texts for keys");
     write_file(&directory.join("report.json"), &report)?;
 
-    let variables = &build.variables;
-    let value = |name: &str| variables.get(name).filter(|value| !value.is_empty());
-    let saved = value("DIB_MANIFEST_SAVE_DIR").map_or(directory, Utf8PathBuf::from);
-    if let Some(of_image) = value("DIB_MANIFEST_IMAGE_DIR") {
-        copy_manifests(build.target, of_image, &saved)?;
+    let saved = value(build, "DIB_MANIFEST_SAVE_DIR").map_or(directory, Utf8PathBuf::from);
+    if let Some(manifests) = &told.manifests {
+        for (path, contents) in manifests {
+            write_file(&saved.join(path), contents)?;
+        }
     } else {
         let manifests = saved.join("dib-manifests");
         write_file(
             &manifests.join("dib_environment"),
-            variables.dib_environment().as_bytes(),
+            build.variables.dib_environment().as_bytes(),
         )?;
-        let arguments = format!("{}\n", value("DIB_ARGS").unwrap_or_default());
+        let arguments = format!("{}\n", value(build, "DIB_ARGS").unwrap_or_default());
         write_file(&manifests.join("dib_arguments"), arguments.as_bytes())?;
     }
     Ok(())
 }
 
-/// Copies the image's directory of manifests, under its own name, into a directory of the host.
-fn copy_manifests(target: &TargetRoot, of_image: &str, saved: &Utf8Path) -> Result<(), ReportError> {
+fn value<'b>(build: &'b Build<'_>, name: &str) -> Option<&'b str> {
+    build.variables.get(name).filter(|value| !value.is_empty())
+}
+
+/// Reads the image's directory of manifests; the paths begin with its name.
+fn manifests(target: &TargetRoot, of_image: &str) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let of_image: TargetPath = of_image.parse()?;
     let name = of_image.file_name().unwrap_or("dib-manifests");
     let mut files = Vec::new();
@@ -113,15 +149,15 @@ fn copy_manifests(target: &TargetRoot, of_image: &str, saved: &Utf8Path) -> Resu
             WalkStep::Descend
         })?;
     }
-    for file in files {
+    let read = |file: TargetPath| {
         let below = file
             .as_relative()
             .strip_prefix(of_image.as_relative())
             .unwrap_or_default();
-        let copy = saved.join(name).join(below.trim_start_matches('/'));
-        write_file(&copy, &target.read(&file)?)?;
-    }
-    Ok(())
+        let path = format!("{name}/{}", below.trim_start_matches('/'));
+        Ok((path, target.read(&file)?))
+    };
+    files.into_iter().map(read).collect()
 }
 
 fn write_file(path: &Utf8Path, contents: &[u8]) -> Result<(), ReportError> {

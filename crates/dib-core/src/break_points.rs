@@ -110,6 +110,12 @@ impl BreakPoints {
         })
     }
 
+    /// Returns whether the build does not stop anywhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
     /// Returns whether the build stops at that point.
     #[must_use]
     pub fn contains(&self, point: BreakPoint) -> bool {

@@ -96,7 +96,7 @@ pub use vfat::VfatError;
 pub use vhd::{VhdError, VhdLayout, VhdOptions, write_vhd};
 pub use vmdk::{VmdkAdapter, VmdkError, VmdkLayout, VmdkOptions, write_vmdk};
 pub use write_images::{
-    CompleteImages, Event, ImageError, ImageSources, Output, WrittenImage, convert_disk, write_images,
-    write_images_of_disk,
+    CompleteImages, Event, ImageError, ImageSources, Output, WrittenImage, convert_disk, copy_images,
+    write_images, write_images_of_disk,
 };
 pub use xfs::XfsError;
