@@ -81,7 +81,9 @@ impl Contest {
         ]);
         command
             .env("DIB_RELEASE", SUITE)
-            .env("DIB_IMAGE_CACHE", self.place.cache());
+            .env("DIB_IMAGE_CACHE", self.place.cache())
+            // Others have none.
+            .env("DIB_LAYERS", "0");
         self.place.time(&format!("dib-{name}"), &command)
     }
 

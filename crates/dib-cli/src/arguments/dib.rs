@@ -29,7 +29,8 @@ pub enum DibCommand {
 
     /// Print what a build would do, and do nothing.
     ///
-    /// Lists the elements with why each is there, the hooks in their order, packages, variables and outputs.
+    /// Lists the elements with why each is there, the hooks in their order, packages, variables and outputs; then what is known
+    /// from builds before, why the rest is not, and what that would cost.
     #[command(after_long_help = help::of_build("dib plan"), args_override_self = true)]
     Plan(Box<ImageOptions>),
 
@@ -48,15 +49,15 @@ pub enum DibCommand {
 
     /// Say which hook wrote a file of an image last.
     ///
-    /// It reads what the build left beside the image, and the layers of its hooks. What commands of hooks wrote shows where the
-    /// image was built with `DIB_LAYERS=1`.
+    /// It reads what the build left beside the image, and the layers of its hooks. What commands of hooks wrote shows unless the
+    /// image was built with `--no-layers`.
     #[command(after_long_help = "Example:\n  dib why trixie.qcow2 /etc/locale.gen\n")]
     Why(WhyArguments),
 
     /// Compare two images by package, hook and file.
     ///
     /// It reads what the builds left beside the images: lists of packages, reports, and archives of type tar where both have
-    /// one. Otherwise files are compared by the layers of hooks, which images have that were built with `DIB_LAYERS=1`.
+    /// one. Otherwise files are compared by the layers of hooks, which images have unless they were built with `--no-layers`.
     #[command(after_long_help = help::of_diff())]
     Diff(DiffArguments),
 

@@ -32,6 +32,14 @@ const VARIABLES: &[(&str, &str)] = &[
     ("ROOT_LABEL", "--root-label"),
     ("DIB_JOURNAL_SIZE", "--mkfs-journal-size"),
     ("DIB_LAYERS", "0: as --no-layers"),
+    (
+        "DIB_LAYERS_MAX_AGE",
+        "days without a use, or a number with one of the units h, d and w, after which layers go; 30 otherwise",
+    ),
+    (
+        "DIB_LAYERS_MAX_SIZE",
+        "how much all layers may take, as sizes of images are written; 20GiB otherwise",
+    ),
     ("DIB_BOOT_TEST", "--boot-test: 0, 1 (login), login or cloud-init"),
     ("DIB_BOOT_TIMEOUT", "--boot-timeout"),
     ("MAX_ONLINE_RESIZE", "--max-online-resize"),

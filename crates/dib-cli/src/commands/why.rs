@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &WhyArguments, environment: &Environment) -> Result
     }
     let error = CliError::new(ErrorKind::MissingInput, format!("nothing is known of {path}"));
     Err(if image.used().is_empty() {
-        error.hint("what commands write shows in images that are built with DIB_LAYERS=1")
+        error.hint("what commands write shows in images that are built without --no-layers")
     } else {
         error.hint("it is not in the image, or its package's directory is what was written")
     })

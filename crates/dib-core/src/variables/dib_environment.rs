@@ -8,13 +8,12 @@ use super::Variables;
 
 impl Variables {
     /// Returns the variables whose names begin with `DIB_`, as bash would declare them, a line each: what upstream keeps
-    /// in the manifest `dib_environment`. The arguments have a manifest of their own, and whether work was done before is no matter of the image; passwords are no part of an image that
-    /// others may have.
+    /// in the manifest `dib_environment`. The arguments have a manifest of their own; passwords are no part of an image that others may have.
     #[must_use]
     pub fn dib_environment(&self) -> String {
         let mut text = String::new();
         for (name, value, _) in self.iter() {
-            if name.starts_with("DIB_") && !["DIB_ARGS", "DIB_LAYERS"].contains(&name) {
+            if name.starts_with("DIB_") && name != "DIB_ARGS" {
                 let value = double_quoted(&without_password(name, value));
                 writeln!(text, "declare -x {name}={value}").expect("writing to a string");
             }
