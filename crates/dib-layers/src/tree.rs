@@ -109,18 +109,21 @@ impl<'l> LayeredTree<'l> {
             .map(|(path, place)| (path.as_slice(), self.entry(*place)))
     }
 
-    /// Returns what a file holds; `None` where there is no file.
+    /// Returns what files hold; `None` for each path at which there is no file.
     ///
     /// # Errors
     /// When a pack can't be read or is damaged: it has been removed then.
-    pub fn read(&self, path: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(place) = self.places.get(path) else {
-            return Ok(None);
-        };
-        if !matches!(self.origin(*place).kind, Kind::File { .. }) {
-            return Ok(None);
-        }
-        Reader::of(self).whole(*place).map(Some)
+    pub fn read<'p>(
+        &self,
+        paths: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let mut reader = Reader::of(self);
+        let files = paths.into_iter().map(|path| {
+            let place = self.places.get(path).copied();
+            let place = place.filter(|place| matches!(self.origin(*place).kind, Kind::File { .. }));
+            place.map(|place| reader.whole(place)).transpose()
+        });
+        files.collect()
     }
 
     /// Says of pairs of files of equal size, one of this tree and one of another, whether their contents are the same.
@@ -134,7 +137,7 @@ impl<'l> LayeredTree<'l> {
         pairs: &[(&[u8], &[u8])],
     ) -> Result<Vec<bool>, StoreError> {
         /// How many neighbours a thread compares at one go: they often share a piece of a pack.
-        const AT_ONCE: usize = 64;
+        const AT_ONCE: usize = 512;
         let results = Mutex::new(vec![false; pairs.len()]);
         let no_thread = |error| StoreError::system("start a thread for", "layers")(error);
         workers::run(

@@ -74,16 +74,26 @@ impl Pack {
 
     /// Reads a chunk into `buffer`, which gets its length, and verifies it.
     pub(crate) fn chunk(&self, chunk: &Chunk, sum: &Sum, buffer: &mut Vec<u8>) -> Result<(), ReadFault> {
-        buffer.resize(chunk.length, 0);
-        self.file.read_exact_at(buffer, chunk.position)?;
-        if sum_of(buffer) == *sum {
-            return Ok(());
-        }
-        Err(ReadFault::Damage(Damage::Contents {
-            offset: chunk.position,
-            length: chunk.length as u64,
-        }))
+        self.unverified_chunk(chunk, buffer)?;
+        Ok(verify(chunk, sum, buffer)?)
     }
+
+    /// Reads a chunk into `buffer`, which gets its length. What it reads may be damaged.
+    pub(crate) fn unverified_chunk(&self, chunk: &Chunk, buffer: &mut Vec<u8>) -> io::Result<()> {
+        buffer.resize(chunk.length, 0);
+        self.file.read_exact_at(buffer, chunk.position)
+    }
+}
+
+/// Compares a chunk's bytes with its sum.
+pub(crate) fn verify(chunk: &Chunk, sum: &Sum, bytes: &[u8]) -> Result<(), Damage> {
+    if sum_of(bytes) == *sum {
+        return Ok(());
+    }
+    Err(Damage::Contents {
+        offset: chunk.position,
+        length: chunk.length as u64,
+    })
 }
 
 fn read(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {

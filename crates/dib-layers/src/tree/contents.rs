@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::{LayeredTree, Place};
 use crate::StoreError;
 use crate::entry::Kind;
+use crate::pack::read::verify;
 
 /// A part of a file.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,7 @@ struct AtHand {
     pieces: HashMap<u32, Vec<Piece>>,
     /// The chunk in the buffer.
     chunk: Option<usize>,
+    is_verified: bool,
     buffer: Vec<u8>,
 }
 
@@ -56,7 +58,9 @@ impl<'t> Reader<'t> {
             // What lies between is a hole.
             let begin = usize::try_from(piece.offset).unwrap_or(usize::MAX);
             contents.resize(begin, 0);
-            contents.extend_from_slice(self.bytes(place.layer, &piece, piece.offset, piece.end())?);
+            let bytes = self.bytes(place.layer, &piece, piece.offset, piece.end())?;
+            contents.extend_from_slice(bytes);
+            self.verify(place.layer)?;
         }
         if let Kind::File { size, .. } = self.tree.origin(place).kind {
             contents.resize(usize::try_from(size).unwrap_or(usize::MAX), 0);
@@ -103,6 +107,9 @@ impl<'t> Reader<'t> {
                 (None, None) => true,
             };
             if !is_same {
+                // What is damaged differs as well. What is equal need not be verified: no damage is the same in two packs.
+                self.verify(place.layer)?;
+                other.verify(other_place.layer)?;
                 return Ok(false);
             }
         }
@@ -134,20 +141,28 @@ impl<'t> Reader<'t> {
         &self.tree.indexes[layer].sums[piece.chunk]
     }
 
-    /// Returns the bytes of a piece from `begin` to `end` in its file.
+    /// Verifies the chunk that is at hand of a layer.
+    fn verify(&mut self, layer: usize) -> Result<(), StoreError> {
+        let at_hand = &mut self.at_hand[layer];
+        if let (Some(chunk), false) = (at_hand.chunk, at_hand.is_verified) {
+            let index = &self.tree.indexes[layer];
+            verify(&index.chunks[chunk], &index.sums[chunk], &at_hand.buffer)
+                .map_err(|damage| self.tree.damaged(layer, damage.into()))?;
+            at_hand.is_verified = true;
+        }
+        Ok(())
+    }
+
+    /// Returns the bytes of a piece, which may be damaged, from `begin` to `end` in its file.
     fn bytes(&mut self, layer: usize, piece: &Piece, begin: u64, end: u64) -> Result<&[u8], StoreError> {
         let at_hand = &mut self.at_hand[layer];
         if at_hand.chunk != Some(piece.chunk) {
             at_hand.chunk = None;
-            let index = &self.tree.indexes[layer];
-            self.tree.layers[layer]
-                .pack
-                .chunk(
-                    &index.chunks[piece.chunk],
-                    &index.sums[piece.chunk],
-                    &mut at_hand.buffer,
-                )
-                .map_err(|fault| self.tree.damaged(layer, fault))?;
+            at_hand.is_verified = false;
+            let chunk = &self.tree.indexes[layer].chunks[piece.chunk];
+            let pack = &self.tree.layers[layer].pack;
+            pack.unverified_chunk(chunk, &mut at_hand.buffer)
+                .map_err(|error| self.tree.damaged(layer, error.into()))?;
             at_hand.chunk = Some(piece.chunk);
         }
         let within = |offset: u64| {

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use super::{LayeredTree, merged};
 use crate::entry::{Attributes, Entries, Entry, Kind};
-use crate::{LayerDescription, LayerKey, LayerStore};
+use crate::{LayerDescription, LayerKey, LayerStore, StoreError};
 
 /// Returns a layer that has these paths, each after its directory.
 fn layer(paths: &[(&str, Kind)]) -> Entries {
@@ -147,8 +147,37 @@ fn contents_are_compared_wherever_they_stand() {
         first.have_same_contents(&first, &with_itself).unwrap(),
         [true, true]
     );
-    assert_eq!(first.read(b"twin").unwrap().unwrap(), b"one");
-    assert!(first.read(b"large").unwrap().unwrap() == large);
-    assert_eq!(second.read(b"zeros").unwrap().unwrap(), vec![0; 1 << 20]);
-    assert_eq!(second.read(b"none").unwrap(), None);
+    let mut read = first.read([b"twin".as_slice(), b"large"]).unwrap();
+    assert!(read.pop() == Some(Some(large)));
+    assert_eq!(read, [Some(b"one".to_vec())]);
+    let zeros = vec![0; 1 << 20];
+    assert_eq!(
+        second.read([b"zeros".as_slice(), b"none"]).unwrap(),
+        [Some(zeros), None]
+    );
+}
+
+#[test]
+fn a_damaged_layer_is_no_difference() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = Utf8Path::from_path(directory.path()).unwrap();
+    let store = LayerStore::open(&directory.join("store"), 1 << 30).unwrap();
+    let layers = [1, 2].map(|number: u8| {
+        let upper = directory.join(number.to_string());
+        fs::create_dir(&upper).unwrap();
+        if number == 2 {
+            fs::write(upper.join("a"), "first").unwrap();
+        }
+        fs::write(upper.join("b"), "text").unwrap();
+        let key = LayerKey::from([number; 32]);
+        let upper = File::open(&upper).unwrap();
+        [store.write(&key, &upper, &LayerDescription::default()).unwrap()]
+    });
+    let trees = layers.each_ref().map(|layers| LayeredTree::of(layers).unwrap());
+    let compare = || trees[0].have_same_contents(&trees[1], &[(b"b", b"b")]);
+    assert_eq!(compare().unwrap(), [true]);
+    let pack = layers[1][0].pack_path();
+    let pack = File::options().write(true).open(pack).unwrap();
+    pack.write_all_at(b"X", crate::pack::HEADER_SIZE + 5).unwrap();
+    assert!(matches!(compare(), Err(StoreError::Damaged { .. })));
 }

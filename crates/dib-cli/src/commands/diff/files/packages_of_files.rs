@@ -20,14 +20,22 @@ impl PackagesOfFiles {
         let mut packages = Self {
             by_path: HashMap::new(),
         };
-        for path in tree.nodes.keys().filter(|path| is_package_list(path)) {
-            let list = match &tree.source {
-                Source::Archive(lists) => lists.get(path).cloned(),
-                Source::Layers(layers) => layers
-                    .read(path)
-                    .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?,
-            };
-            packages.add(tree, path, &list.unwrap_or_default());
+        match &tree.source {
+            Source::Archive(lists) => {
+                for (path, list) in lists {
+                    packages.add(tree, path, list);
+                }
+            }
+            Source::Layers(layers) => {
+                let paths = tree.nodes.keys().map(Vec::as_slice);
+                let paths: Vec<&[u8]> = paths.filter(|path| is_package_list(path)).collect();
+                let lists = layers
+                    .read(paths.iter().copied())
+                    .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+                for (path, list) in paths.into_iter().zip(lists) {
+                    packages.add(tree, path, &list.unwrap_or_default());
+                }
+            }
         }
         Ok(packages)
     }
