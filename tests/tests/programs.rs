@@ -6,6 +6,7 @@ mod break_points;
 mod broken_elements;
 mod builds;
 mod command_lines;
+mod differences;
 mod elements_path;
 mod image_files;
 mod killed;

@@ -76,16 +76,14 @@ fn put(nodes: &mut Nodes, path: Vec<u8>, kind: NodeKind, mode: Option<u32>, entr
 
 /// Returns whether an effect is one on the tree that the journal does not tell file by file.
 pub(super) fn is_untold(effect: &Effect) -> bool {
-    is_large(effect)
-        || matches!(
-            effect,
-            Effect::Run { .. } | Effect::RunOnHost { .. } | Effect::Configure { .. }
-        )
-}
-
-/// Returns whether an effect fills the tree.
-pub(super) fn is_large(effect: &Effect) -> bool {
-    matches!(effect, Effect::Extract { .. } | Effect::Unpack { .. })
+    matches!(
+        effect,
+        Effect::Extract { .. }
+            | Effect::Unpack { .. }
+            | Effect::Configure { .. }
+            | Effect::Run { .. }
+            | Effect::RunOnHost { .. }
+    )
 }
 
 #[cfg(test)]

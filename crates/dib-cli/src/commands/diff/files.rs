@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use dib_core::Entry;
+use dib_core::journal::Actor;
+use dib_core::{Entry, Phase};
 use dib_layers::LayeredTree;
 use serde::Serialize;
 
@@ -122,12 +123,15 @@ impl Side {
         if let Err(reason) = &self.layers {
             return Some(reason.clone());
         }
-        let mut outside = self.outside();
-        let large = outside.find(|entry| effects::is_large(&entry.effect))?;
+        let is_of_layers =
+            |actor: &Actor| matches!(actor, Actor::Hook { phase, .. } if *phase <= Phase::PostRoot);
+        let untold = self
+            .outside()
+            .find(|entry| is_of_layers(&entry.actor) && effects::is_untold(&entry.effect))?;
         let base = &self.image.base;
         Some(format!(
-            "{base} has no layer of {}, which filled its tree",
-            name_of(&large.actor)
+            "{base} has no layer of {}, which ran commands",
+            name_of(&untold.actor)
         ))
     }
 
