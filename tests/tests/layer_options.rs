@@ -151,12 +151,12 @@ fn layers_that_are_too_old_go() {
         pack.set_times(long_ago).unwrap();
     }
     let ran = succeed(&mut build(&world, &[]));
-    assert_says(&ran, "known from a build before: root.d/10-tiny-root");
     assert!(!ran.stderr.contains("layers: removed"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("running root.d/"), "{}", ran.stderr);
 
     // They are as new now as that build.
-    succeed(build(&world, &[]).env("DIB_LAYERS_MAX_AGE", "7"));
-    assert!(hooks_run(&world).iter().all(|hook| hook != "10-tiny-root"));
+    let ran = succeed(build(&world, &[]).env("DIB_LAYERS_MAX_AGE", "7"));
+    assert!(!ran.stderr.contains("layers: removed"), "{}", ran.stderr);
     for path in packs(&world) {
         let pack = fs::File::options().write(true).open(path).unwrap();
         pack.set_times(long_ago).unwrap();

@@ -15,6 +15,7 @@ mod finished;
 mod forecast;
 mod index;
 mod known;
+mod last_time;
 mod replay;
 
 use std::collections::VecDeque;
@@ -29,8 +30,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{LayerKey, LayerStore};
 
-use self::chain::{Digest, base_of, key_of};
-use self::decision::after;
+use self::chain::{Base, Digest, base_of, key_of};
+use self::decision::{NOTHING_KEPT, after};
 use self::known::{ASKED_FOR, Known};
 use self::replay::Replays;
 
@@ -57,12 +58,12 @@ struct State {
     /// The unit under way.
     unit: String,
     /// The base of the unit under way.
-    base: Option<Digest>,
+    base: Option<Base>,
     search: Search,
     replays: Replays,
     decisions: Vec<Decision>,
     /// The names and bases of the first units, worked out already.
-    foreseen: VecDeque<(String, Digest)>,
+    foreseen: VecDeque<(String, Base)>,
     /// The units after those whose work is kept.
     watched: Vec<WatchedUnit>,
 }
@@ -93,6 +94,9 @@ struct Details {
     /// For how many seconds from its making it stands for what its unit would do.
     #[serde(default)]
     expires: Option<u64>,
+    /// What its unit's base was made of, by names.
+    #[serde(default)]
+    base: Vec<(String, String)>,
 }
 
 impl<'s> LayeredBuild<'s> {
@@ -164,7 +168,7 @@ impl<'s> LayeredBuild<'s> {
             .collect();
         let first = others.first().cloned().unwrap_or_default();
         let last = match others.last() {
-            Some(last) if state.search == Search::Over && others.len() > 1 => last.clone(),
+            Some(last) if last.ends_with(NOTHING_KEPT) && others.len() > 1 => last.clone(),
             _ => String::new(),
         };
         format!(
@@ -200,10 +204,11 @@ impl<'s> LayeredBuild<'s> {
     fn take(
         &self,
         state: &mut State,
+        unit: Unit<'_>,
         ctx: &HookContext<'_>,
-        base: &Digest,
+        base: &Base,
     ) -> Result<Option<String>, HookError> {
-        let (key, layer, details) = match self.known.find(ctx, base) {
+        let (key, layer, details) = match self.known.find(unit, ctx, base) {
             Ok(found) => found,
             Err(why) => return Ok(Some(why)),
         };
@@ -254,11 +259,12 @@ impl<'s> LayeredBuild<'s> {
             }
         };
         let found: Vec<_> = ran.found.clone().into_iter().collect();
-        let key = key_of(&base, &found);
+        let key = key_of(&base.digest, &found);
         let details = Details {
             found,
             replays,
             expires: ran.expires,
+            base: base.parts,
         };
         let details = serde_json::to_value(details).map_err(HookError::foreign)?;
         let description = description::of(unit, ran, details);
@@ -270,7 +276,7 @@ impl<'s> LayeredBuild<'s> {
         });
         match written {
             Ok(_) => {
-                self.known.index.remember(&base, &key);
+                self.known.index.remember(&base.digest, &key);
                 state.use_layer(key);
             }
             // A full disk costs the next build its time, and this one nothing.
@@ -293,7 +299,7 @@ impl State {
         build.observer.explained(unit, Explanation::NotKept(reason));
         self.search = Search::Over;
         if let Some(decision) = self.decisions.last_mut() {
-            decision.outcome = Outcome::Ran(format!("{reason}; nothing after it is kept"));
+            decision.outcome = Outcome::Ran(format!("{reason}; {NOTHING_KEPT}"));
         }
     }
 }
@@ -330,7 +336,7 @@ impl Layering for LayeredBuild<'_> {
             let missed = if build.plan.spec().layers.runs_again(unit) {
                 Some(ASKED_FOR.to_owned())
             } else {
-                self.take(&mut taken, &ctx, &base)?
+                self.take(&mut taken, unit, &ctx, &base)?
             };
             match missed {
                 None => {

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::LayerKey;
 
 /// The version of what layers are made of: another one finds none of the others'.
-const FORMAT: &str = "dib layers 1";
+const FORMAT: &str = "dib layers 2";
 
 /// A digest of everything up to a point.
 pub(super) type Digest = LayerKey;
@@ -30,30 +30,51 @@ pub(super) fn digest_of_file(path: &Utf8Path) -> io::Result<Digest> {
     Ok(finished(hasher))
 }
 
-/// Returns a unit's base: the digest of all before it, of what it is, and of what its element says.
+/// What a unit starts from.
+#[derive(Debug, Clone)]
+pub(super) struct Base {
+    /// The digest of all before it, of what it is, and of what its element says.
+    pub(super) digest: Digest,
+    /// What went into it besides what the unit is called, each with a name for people.
+    pub(super) parts: Vec<(String, String)>,
+}
+
+/// What the units before one are called among the parts of its base.
+pub(super) const BEFORE: &str = "what comes before it";
+
+/// Returns a unit's base.
 pub(super) fn base_of(
     chain: &Digest,
     program: &Digest,
     unit: Unit<'_>,
     ctx: &HookContext<'_>,
-) -> Result<Digest, HookError> {
+) -> Result<Base, HookError> {
+    let mut parts = vec![
+        (BEFORE.to_owned(), chain.to_string()),
+        ("dib itself".to_owned(), program.to_string()),
+        ("the architecture".to_owned(), ctx.arch().name().to_owned()),
+        (
+            "what is in environment.d".to_owned(),
+            ctx.digest_of_environment_files(),
+        ),
+    ];
     let mut hasher = Sha256::new();
     add(&mut hasher, FORMAT.as_bytes());
-    add(&mut hasher, chain.as_bytes());
-    add(&mut hasher, program.as_bytes());
-    add(&mut hasher, ctx.arch().name().as_bytes());
     add(&mut hasher, name_of(unit).as_bytes());
-    add(&mut hasher, ctx.digest_of_environment_files().as_bytes());
     if let Unit::Hook(hook) = unit {
         add(&mut hasher, hook.element.as_str().as_bytes());
         if let Some(inputs) = hook.inputs {
-            for (name, value) in inputs(ctx)? {
-                add(&mut hasher, name.as_bytes());
-                add(&mut hasher, value.as_bytes());
-            }
+            parts.extend(inputs(ctx)?);
         }
     }
-    Ok(finished(hasher))
+    for (name, value) in &parts {
+        add(&mut hasher, name.as_bytes());
+        add(&mut hasher, value.as_bytes());
+    }
+    Ok(Base {
+        digest: finished(hasher),
+        parts,
+    })
 }
 
 /// Returns the key of a layer whose unit found this.

@@ -32,6 +32,9 @@ pub struct UsedLayer {
     pub layer: LayerKey,
 }
 
+/// What is said besides of a unit that ends what can be known.
+pub(super) const NOTHING_KEPT: &str = "nothing after it is kept";
+
 /// Says why a unit is run that comes after one that is.
 pub(super) fn after(decisions: &[Decision]) -> String {
     let first = decisions

@@ -88,6 +88,6 @@ impl LayeredBuild<'_> {
 
     fn base_of_watched(&self, build: &Build<'_>, unit: Unit<'_>) -> Result<Digest, HookError> {
         let nothing = Digest::from([0; 32]);
-        base_of(&nothing, &self.known.program, unit, &build.context_of(unit))
+        base_of(&nothing, &self.known.program, unit, &build.context_of(unit)).map(|base| base.digest)
     }
 }

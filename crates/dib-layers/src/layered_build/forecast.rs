@@ -1,13 +1,11 @@
 //! What a build would take from builds before, and what those tell of the rest.
 
-use std::cmp::Reverse;
-
 use camino::Utf8Path;
-use dib_core::{Build, HookContext, HookError, Source, Unit};
+use dib_core::{Build, HookError};
 
+use super::Decision;
 use super::known::Known;
-use super::{Decision, Details, description};
-use crate::prune::LayerSummary;
+use super::last_time::last_time;
 use crate::{LayerDescription, LayerStore};
 
 /// What is known of a unit of a build before it begins.
@@ -52,25 +50,4 @@ pub fn predict(
             decision,
         });
     Ok(forecasts.collect())
-}
-
-/// Returns what the layer tells of a unit of that name for which fewest variables were others; of several, that used last.
-fn last_time(kept: &[LayerSummary], unit: Unit<'_>, ctx: &HookContext<'_>) -> Option<LayerDescription> {
-    let (phase, hook, element) = description::names(unit);
-    kept.iter()
-        .map(|summary| (&summary.description, summary.last_used))
-        .filter(|(layer, _)| layer.phase == phase && layer.hook == hook && layer.element == element)
-        .min_by_key(|(layer, last_used)| (other_variables(layer, ctx), Reverse(*last_used)))
-        .map(|(layer, _)| layer.clone())
-}
-
-/// Counts the variables that are others than a layer's unit found.
-fn other_variables(layer: &LayerDescription, ctx: &HookContext<'_>) -> usize {
-    let Ok(details) = serde_json::from_value::<Details>(layer.details.clone()) else {
-        return usize::MAX;
-    };
-    let is_other = |(source, old): &&(Source, Option<String>)| {
-        matches!(source, Source::Variable(_)) && ctx.find_again(source).ok().as_ref() != Some(old)
-    };
-    details.found.iter().filter(is_other).count()
 }

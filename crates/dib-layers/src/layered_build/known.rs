@@ -4,11 +4,12 @@ use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::Utf8Path;
-use dib_core::{Build, HookContext, HookError, Source};
+use dib_core::{Build, HookContext, HookError, Source, Unit};
 
-use super::chain::{self, Digest, base_of};
+use super::chain::{self, Base, Digest, base_of};
 use super::decision::after;
 use super::index::Index;
+use super::last_time;
 use super::{Decision, Details, Outcome};
 use crate::{Layer, LayerKey, LayerStore};
 
@@ -35,20 +36,21 @@ impl<'s> Known<'s> {
     /// Finds the layer of a unit that looked at what there is now, or says why there is none.
     pub(super) fn find(
         &self,
+        unit: Unit<'_>,
         ctx: &HookContext<'_>,
-        base: &Digest,
+        base: &Base,
     ) -> Result<(LayerKey, Layer, Details), String> {
-        let mut why = "it has not been done so before".to_owned();
-        for key in self.index.candidates(base) {
+        let mut why = None;
+        for key in self.index.candidates(&base.digest) {
             let layer = match self.store.find(&key) {
                 Ok(Some(layer)) => layer,
                 Ok(None) => {
-                    self.index.forget(base, &key);
+                    self.index.forget(&base.digest, &key);
                     continue;
                 }
                 // What is damaged is gone from the store, and the unit can do its work again.
                 Err(error) => {
-                    why = format!("its layer can't be read: {error}");
+                    why = Some(format!("its layer can't be read: {error}"));
                     continue;
                 }
             };
@@ -60,15 +62,15 @@ impl<'s> Known<'s> {
                 age >= *seconds
             });
             if let Some(seconds) = expired {
-                why = format!("it was done more than {seconds} seconds ago");
+                why = Some(format!("it was done more than {seconds} seconds ago"));
                 continue;
             }
             match first_change(ctx, &details.found) {
                 None => return Ok((key, layer, details)),
-                Some(changed) => why = changed,
+                Some(changed) => why = Some(changed),
             }
         }
-        Err(why)
+        Err(why.unwrap_or_else(|| last_time::change(self.store, unit, ctx, base)))
     }
 
     /// Says of each unit of a build whether its work is known, and why where it is not.
@@ -85,11 +87,11 @@ impl<'s> Known<'s> {
             if foreseen.is_whole {
                 let ctx = build.context_of(unit);
                 let base = base_of(&foreseen.chain, &self.program, unit, &ctx)?;
-                foreseen.bases.push((chain::name_of(unit), base));
+                foreseen.bases.push((chain::name_of(unit), base.clone()));
                 let found = if build.plan.spec().layers.runs_again(unit) {
                     Err(ASKED_FOR.to_owned())
                 } else {
-                    self.find(&ctx, &base)
+                    self.find(unit, &ctx, &base)
                 };
                 match found {
                     Ok((key, layer, _)) => {
@@ -123,7 +125,7 @@ pub(super) fn now() -> u64 {
 pub(super) struct Foreseen {
     pub(super) decisions: Vec<Decision>,
     /// The names and bases of the units up to the first that is not known.
-    pub(super) bases: Vec<(String, Digest)>,
+    pub(super) bases: Vec<(String, Base)>,
     /// The layers of the units that are known.
     pub(super) layers: Vec<Layer>,
     /// The digest of all units that are known.
