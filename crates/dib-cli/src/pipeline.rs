@@ -179,7 +179,10 @@ fn build_in_sandbox(
     drop(kept);
     drop(target);
     if let Some(layered) = layered {
-        console.say(&format!("layers: {}", layered.summary()));
+        // Where the image is an earlier build's, nothing was to be decided.
+        if !layered.decisions().is_empty() {
+            console.say(&format!("layers: {}", layered.summary()));
+        }
         layered
             .unmount()
             .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use dib_layers::LayerDownload;
-use dib_layers::layered_build::{Forecast, Outcome};
+use dib_layers::layered_build::{Forecast, Outcome, Variables};
 use indicatif::BinaryBytes;
 
 /// Says it in lines; `cached` has the sizes of the files in the image cache by their names.
@@ -50,16 +50,16 @@ fn downloads(forecasts: &[Forecast], cached: &BTreeMap<String, u64>) -> String {
     if unknown == to_do.len() {
         return "not known: no build has kept what is to do".to_owned();
     }
-    let mut text = format!(
-        "{}, of {} that what is to do took last time; not counted is what is newer since, and what commands fetch \
-         themselves",
-        BinaryBytes(missing),
-        BinaryBytes(all)
-    );
-    if unknown > 0 {
-        write!(text, ", and {}", never_kept(unknown)).expect("writing to a string");
-    }
-    text
+    let besides = match unknown {
+        0 => String::new(),
+        unknown => format!("{}, ", never_kept(unknown)),
+    };
+    format!(
+        "{}{}, of which {} is not in the cache; {besides}newer versions, and what commands fetch themselves, come on top",
+        BinaryBytes(all),
+        last_time(to_do.iter().copied()),
+        BinaryBytes(missing)
+    )
 }
 
 /// Tells of the files that all units leave.
@@ -75,17 +75,27 @@ fn tree(forecasts: &[Forecast]) -> String {
     if unknown == forecasts.len() {
         return "not known: no build has kept anything of it".to_owned();
     }
-    let all_known = forecasts
-        .iter()
-        .all(|forecast| forecast.decision.outcome == Outcome::Reused);
     let mut text = format!("about {}", BinaryBytes(sizes.sum::<u64>()));
-    if !all_known {
-        text.push_str(", as last time");
+    if forecasts
+        .iter()
+        .any(|forecast| forecast.decision.outcome != Outcome::Reused)
+    {
+        text.push_str(last_time(forecasts));
     }
     if unknown > 0 {
         write!(text, ", without {}", never_kept(unknown)).expect("writing to a string");
     }
     text
+}
+
+/// Says of which builds figures are.
+fn last_time<'f>(forecasts: impl IntoIterator<Item = &'f Forecast>) -> &'static str {
+    let mut forecasts = forecasts.into_iter();
+    if forecasts.any(|forecast| forecast.variables == Variables::Other) {
+        " last time, with other variables"
+    } else {
+        " last time"
+    }
 }
 
 fn never_kept(count: usize) -> String {
@@ -120,6 +130,7 @@ mod tests {
                 sizes: LayerSizes { entries: 1, bytes },
                 ..LayerDescription::default()
             }),
+            variables: Variables::Same,
         }
     }
 
@@ -137,15 +148,23 @@ mod tests {
             std::slice::from_ref(&known),
             "  downloads: nothing: all is known\n  tree: about 4.00 KiB\n",
         );
+        let mut to_do = forecast(run(), Some((files, 1024)));
         check(
-            &[known.clone(), forecast(run(), Some((files, 1024)))],
-            "  downloads: 1.00 KiB, of 3.00 KiB that what is to do took last time; not counted is what is newer since, and \
-             what commands fetch themselves\n  tree: about 5.00 KiB, as last time\n",
+            &[known.clone(), to_do.clone()],
+            "  downloads: 3.00 KiB last time, of which 1.00 KiB is not in the cache; newer versions, and what commands fetch \
+             themselves, come on top\n  tree: about 5.00 KiB last time\n",
+        );
+        to_do.variables = Variables::Other;
+        check(
+            &[known.clone(), to_do, forecast(run(), None)],
+            "  downloads: 3.00 KiB last time, with other variables, of which 1.00 KiB is not in the cache; a piece of work \
+             that no build has kept, newer versions, and what commands fetch themselves, come on top\n  tree: about 5.00 KiB \
+             last time, with other variables, without a piece of work that no build has kept\n",
         );
         check(
             &[known, forecast(run(), None)],
-            "  downloads: not known: no build has kept what is to do\n  tree: about 4.00 KiB, as last time, without a piece \
-             of work that no build has kept\n",
+            "  downloads: not known: no build has kept what is to do\n  tree: about 4.00 KiB last time, without a piece of \
+             work that no build has kept\n",
         );
         check(
             &[forecast(run(), None)],

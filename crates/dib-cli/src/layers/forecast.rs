@@ -94,7 +94,7 @@ fn images_last_time(plan: &Plan<'_>) -> String {
             costs::add(
                 &mut text,
                 path.as_str(),
-                &format!("{}, as last time", BinaryBytes(bytes)),
+                &format!("{} last time", BinaryBytes(bytes)),
             );
         }
     }

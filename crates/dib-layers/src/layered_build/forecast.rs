@@ -5,7 +5,7 @@ use dib_core::{Build, HookError};
 
 use super::Decision;
 use super::known::Known;
-use super::last_time::last_time;
+use super::last_time::{last_time, other_variables};
 use crate::{LayerDescription, LayerStore};
 
 /// What is known of a unit of a build before it begins.
@@ -16,6 +16,17 @@ pub struct Forecast {
     /// What the layer tells that would be taken; where none would, what that of the last build tells that was most like this
     /// one, if such a unit was kept.
     pub last_time: Option<LayerDescription>,
+    /// Whether variables are others now than that unit found.
+    pub variables: Variables,
+}
+
+/// Whether variables are those that a unit found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variables {
+    /// They are.
+    Same,
+    /// Some are not.
+    Other,
 }
 
 /// Says of each unit of a build whether its work is known, and why where it is not. Nothing is run, and the tree is not looked
@@ -42,12 +53,22 @@ pub fn predict(
         .kept_units()
         .into_iter()
         .zip(foreseen.decisions)
-        .map(|(unit, decision)| Forecast {
-            last_time: match taken.next() {
+        .map(|(unit, decision)| {
+            let ctx = build.context_of(unit);
+            let last_time = match taken.next() {
                 Some(layer) => Some(layer.description().clone()),
-                None => last_time(&kept, unit, &build.context_of(unit)),
-            },
-            decision,
+                None => last_time(&kept, unit, &ctx),
+            };
+            let others = last_time.as_ref().map_or(0, |layer| other_variables(layer, &ctx));
+            Forecast {
+                decision,
+                last_time,
+                variables: if others == 0 {
+                    Variables::Same
+                } else {
+                    Variables::Other
+                },
+            }
         });
     Ok(forecasts.collect())
 }

@@ -23,7 +23,7 @@ pub(super) fn change(store: &LayerStore, unit: Unit<'_>, ctx: &HookContext<'_>, 
         parts.filter_map(
             |(name, new)| match details.base.iter().find(|(of_old, _)| of_old == name) {
                 Some((_, old)) if old == new => None,
-                Some((_, old)) => Some(format!("{name} is {} and was {}", beginning(new), beginning(old))),
+                Some((_, old)) => Some(change_of_part(name, old, new)),
                 None => Some(format!("{name} is not what it was")),
             },
         );
@@ -47,7 +47,7 @@ pub(super) fn last_time(
 }
 
 /// Counts the variables that are others than a layer's unit found.
-fn other_variables(layer: &LayerDescription, ctx: &HookContext<'_>) -> usize {
+pub(super) fn other_variables(layer: &LayerDescription, ctx: &HookContext<'_>) -> usize {
     let Ok(details) = serde_json::from_value::<Details>(layer.details.clone()) else {
         return usize::MAX;
     };
@@ -55,6 +55,11 @@ fn other_variables(layer: &LayerDescription, ctx: &HookContext<'_>) -> usize {
         matches!(source, Source::Variable(_)) && ctx.find_again(source).ok().as_ref() != Some(old)
     };
     details.found.iter().filter(is_other).count()
+}
+
+/// Says what has changed of what a base is made of.
+pub(super) fn change_of_part(name: &str, old: &str, new: &str) -> String {
+    format!("{name} is {} and was {}", beginning(new), beginning(old))
 }
 
 /// Returns as much of a digest as people tell apart; what is no digest is shorter.
