@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use super::Details;
-use super::chain;
+use super::chain::{self, BEFORE};
+use super::last_time::change_of_part;
 use crate::LayerDescription;
 
 /// Something that a unit looked at in two builds and did not find the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InputChange {
-    /// What it is, such as `the variable DIB_RELEASE`.
+    /// What it is, such as `the variable DIB_RELEASE` or `dib itself`.
     pub input: String,
     /// What it was in the first; its digest where that is long, `None` where it was not there.
     pub old: Option<String>,
@@ -20,18 +21,16 @@ pub struct InputChange {
     pub words: String,
 }
 
-/// Returns what was not the same among what both layers' units looked at. Of two layers of one unit without such a change, the
-/// units before them differ, or dib itself, or what the element says that its hook depends on.
+/// Returns what was not the same among what two layers of one unit hang on. Where that is nothing, what came before the unit was
+/// not the same.
 #[must_use]
 pub fn input_changes(old: &LayerDescription, new: &LayerDescription) -> Vec<InputChange> {
-    let found = |description: &LayerDescription| {
-        serde_json::from_value::<Details>(description.details.clone())
-            .map(|details| details.found)
-            .unwrap_or_default()
+    let details = |description: &LayerDescription| {
+        serde_json::from_value::<Details>(description.details.clone()).unwrap_or_default()
     };
-    let (old, new) = (found(old), found(new));
-    let both = old.iter().filter_map(|(source, old)| {
-        let (_, new) = new.iter().find(|(other, _)| other == source)?;
+    let (old, new) = (details(old), details(new));
+    let found = old.found.iter().filter_map(|(source, old)| {
+        let (_, new) = new.found.iter().find(|(other, _)| other == source)?;
         (old != new).then(|| InputChange {
             input: chain::shown(source),
             old: old.clone(),
@@ -39,7 +38,16 @@ pub fn input_changes(old: &LayerDescription, new: &LayerDescription) -> Vec<Inpu
             words: chain::change(source, old.as_deref(), new.as_deref()),
         })
     });
-    both.collect()
+    let parts = old.base.iter().filter_map(|(name, old)| {
+        let (_, new) = new.base.iter().find(|(other, _)| other == name)?;
+        (old != new && name != BEFORE).then(|| InputChange {
+            input: name.clone(),
+            old: Some(old.clone()),
+            new: Some(new.clone()),
+            words: change_of_part(name, old, new),
+        })
+    });
+    found.chain(parts).collect()
 }
 
 #[cfg(test)]
@@ -61,6 +69,26 @@ mod tests {
             details: serde_json::to_value(details).unwrap(),
             ..LayerDescription::default()
         }
+    }
+
+    #[test]
+    fn what_the_unit_started_from_is_compared() {
+        let of = |program: &str, before: &str| {
+            let details = Details {
+                base: [("dib itself", program), (BEFORE, before)]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .into(),
+                ..Details::default()
+            };
+            LayerDescription {
+                details: serde_json::to_value(details).unwrap(),
+                ..LayerDescription::default()
+            }
+        };
+        let changes = input_changes(&of("one", "a"), &of("two", "b"));
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].words, "dib itself is two and was one");
+        assert_eq!(input_changes(&of("one", "a"), &of("one", "b")), []);
     }
 
     #[test]

@@ -183,9 +183,9 @@ impl<'s> Tree<'s> {
 fn changes(old: &Tree<'_>, new: &Tree<'_>, notes: &mut Vec<String>) -> Result<Vec<FileChange>, CliError> {
     let others = Contentwise::of(old, new)?;
     if others.unknown > 0 {
+        let count = others.unknown;
         notes.push(format!(
-            "of {} files no more than the sizes could be compared",
-            others.unknown
+            "files that were written after the layers are compared by size alone: {count}"
         ));
     }
     let paths: BTreeSet<&Vec<u8>> = old.nodes.keys().chain(new.nodes.keys()).collect();

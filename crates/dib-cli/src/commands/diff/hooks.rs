@@ -82,8 +82,7 @@ impl Unit<'_> {
         let is_unexplained = inputs.is_empty();
         HookChange {
             inputs,
-            reason: (is_unexplained && is_first)
-                .then(|| "dib itself, or what the element says that it depends on".to_owned()),
+            reason: (is_unexplained && is_first).then(|| "why is not known".to_owned()),
             follows: is_unexplained && !is_first,
             ..changed
         }

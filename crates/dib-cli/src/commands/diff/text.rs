@@ -1,5 +1,6 @@
 //! Differences for people.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use super::files::FileChange;
@@ -75,21 +76,35 @@ fn package(text: &mut String, changes: &[PackageChange]) -> fmt::Result {
 }
 
 fn hooks(text: &mut String, changes: &[HookChange]) -> fmt::Result {
-    for change in changes.iter().filter(|change| !change.follows) {
+    let mut told = BTreeSet::new();
+    let mut others = 0;
+    for change in changes {
+        let new: Vec<&str> = change
+            .inputs
+            .iter()
+            .map(|input| input.words.as_str())
+            .filter(|words| told.insert(*words))
+            .collect();
+        // Most hooks come after one that differs, and many look at the same things.
+        if change.change == Change::Changed && change.reason.is_none() && new.is_empty() {
+            others += 1;
+            continue;
+        }
         write!(text, "  {} {}", sign(change.change), change.hook)?;
         if let Some(element) = &change.element {
             write!(text, " of {element}")?;
         }
-        let inputs = change.inputs.iter().map(|input| input.words.as_str());
-        let reasons: Vec<&str> = inputs.chain(change.reason.as_deref()).collect();
+        let reasons: Vec<&str> = new.into_iter().chain(change.reason.as_deref()).collect();
         if !reasons.is_empty() {
             write!(text, ": {}", reasons.join("; "))?;
         }
         writeln!(text)?;
     }
-    let follow = changes.iter().filter(|change| change.follows).count();
-    if follow > 0 {
-        writeln!(text, "  and {follow} that differ in what came before them alone")?;
+    if others > 0 {
+        writeln!(
+            text,
+            "  and {others} that differ by the same, or by what came before them"
+        )?;
     }
     Ok(())
 }
@@ -130,5 +145,91 @@ fn sign(change: Change) -> char {
         Change::Added => '+',
         Change::Removed => '-',
         Change::Changed => '~',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dib_layers::layered_build::InputChange;
+
+    use super::super::files::Aspect;
+    use super::*;
+
+    fn hook(name: &str, words: &[&str], reason: Option<&str>) -> HookChange {
+        let inputs = words.iter().map(|words| InputChange {
+            input: String::new(),
+            old: None,
+            new: None,
+            words: (*words).to_owned(),
+        });
+        HookChange {
+            hook: name.to_owned(),
+            element: Some("mine".to_owned()),
+            change: Change::Changed,
+            inputs: inputs.collect(),
+            reason: reason.map(str::to_owned),
+            follows: words.is_empty() && reason.is_none(),
+        }
+    }
+
+    #[test]
+    fn differences_are_lines() {
+        let aspect = |of, old: &str, new: &str| Aspect {
+            of,
+            old: old.to_owned(),
+            new: new.to_owned(),
+        };
+        let difference = Difference {
+            packages: Compared::Changes(vec![PackageChange {
+                package: "apt".to_owned(),
+                change: Change::Changed,
+                old: Some("1".to_owned()),
+                new: Some("2".to_owned()),
+            }]),
+            hooks: Compared::Changes(vec![
+                hook("install.d/10-a", &["the variable A is 1 and was 2"], None),
+                hook("install.d/20-b", &["the variable A is 1 and was 2"], None),
+                hook("install.d/30-c", &[], None),
+                hook(
+                    "finalise.d/10-d",
+                    &[],
+                    Some("it did one thing and before another"),
+                ),
+            ]),
+            files: Compared::Changes(vec![FileChange {
+                path: "/bin/x".to_owned(),
+                change: Change::Changed,
+                what: vec![
+                    aspect("contents", "3 bytes", "3 bytes"),
+                    aspect("mode", "0644", "0755"),
+                ],
+                hook: Some("install.d/10-a of mine".to_owned()),
+                package: Some("x".to_owned()),
+            }]),
+            notes: vec!["something".to_owned()],
+        };
+        assert_eq!(
+            of(&difference),
+            "packages: 0 added, 0 removed, 1 changed
+  ~ apt 1 -> 2
+hooks: 0 added, 0 removed, 4 changed
+  ~ install.d/10-a of mine: the variable A is 1 and was 2
+  ~ finalise.d/10-d of mine: it did one thing and before another
+  and 2 that differ by the same, or by what came before them
+files: 0 added, 0 removed, 1 changed
+  ~ /bin/x: contents, mode 0644 -> 0755  (package x; install.d/10-a of mine)
+note: something
+"
+        );
+        let nothing = Difference {
+            packages: Compared::Unknown("there is none".to_owned()),
+            hooks: Compared::Changes(Vec::new()),
+            files: Compared::Changes(Vec::new()),
+            notes: Vec::new(),
+        };
+        assert_eq!(
+            of(&nothing),
+            "packages: not known: there is none\nhooks: the same\nfiles: the same\n"
+        );
     }
 }
