@@ -56,11 +56,13 @@ pub enum ExtError {
 
 /// Makes a file system of the tree in its room, which must be all holes.
 ///
-/// `mke2fs -d` copies the tree, with owners, modes, hard links and extended attributes, and without mounting
-/// anything. The root directory's own attributes, which mke2fs leaves out, and the device nodes of the list are
-/// written afterwards by `debugfs`; a device node replaces what stands in its place, but no directory. The file stays
-/// sparse: neither inode tables nor journal are written out, both read as zeros already. Called in a user namespace,
-/// file capabilities come out as revision 2, since the kernel converts those of the namespace's root when they are read.
+/// `mke2fs` makes it, and an ext4 file system with features that we know is filled by ourselves (see `fill`): on all cores,
+/// and so that a small change of the tree changes little of the disk. Every other one is filled by `mke2fs -d`, and the root
+/// directory's own attributes, which that leaves out, and the device nodes of the list are written afterwards by
+/// `debugfs`. Either way owners, modes, hard links and extended attributes are the tree's, a device node replaces what
+/// stands in its place, but no directory, and nothing is mounted. The file stays sparse: neither inode tables nor journal are
+/// written out, both read as zeros already. Called in a user namespace, file capabilities come out as revision 2, since the
+/// kernel converts those of the namespace's root when they are read.
 ///
 /// With a `seed`, the time of `SOURCE_DATE_EPOCH`, the same tree gives the same bytes: what the tree does not say is of
 /// that time.
@@ -76,23 +78,46 @@ pub(crate) fn make_ext(
 ) -> Result<(), ExtError> {
     let script = debugfs::script(tree, device_nodes)?;
     if file_system.kind() == FileSystemType::Ext4 {
-        run(&mke2fs(&[], room, file_system, seed))?;
-        match fill::fill(tree, device_nodes, room, seed)? {
-            Filled::Whole => return Ok(()),
-            // mke2fs takes what it finds for zeros.
-            Filled::Declined => clear(room).map_err(|source| ExtError::Io {
-                path: room.image.to_owned(),
-                source,
-            })?,
+        if fill_ourselves(tree, device_nodes, room, file_system, seed)? == Filled::Whole {
+            return Ok(());
         }
+        // mke2fs takes what it finds for zeros.
+        clear(room).map_err(|source| at(room, source))?;
     }
+    fill_by_mke2fs(tree, &script, room, file_system, seed)
+}
+
+/// Makes an empty file system, and fills it if it and the tree are such that we know how.
+fn fill_ourselves(
+    tree: &Utf8Path,
+    device_nodes: &[DeviceNode],
+    room: Room<'_>,
+    file_system: &FileSystem,
+    seed: Option<u64>,
+) -> Result<Filled, ExtError> {
+    run(&mke2fs(&[], room, file_system, seed))?;
+    fill::fill(tree, device_nodes, room, seed)
+}
+
+/// Has mke2fs make and fill a file system, and debugfs write what `script` says.
+fn fill_by_mke2fs(
+    tree: &Utf8Path,
+    script: &str,
+    room: Room<'_>,
+    file_system: &FileSystem,
+    seed: Option<u64>,
+) -> Result<(), ExtError> {
     run(&mke2fs(&["-d", tree.as_str()], room, file_system, seed))?;
-    debugfs::run(room, &script, seed)?;
+    debugfs::run(room, script, seed)?;
     seed.map_or(Ok(()), |seed| times::set_all(room, seed))
-        .map_err(|source| ExtError::Io {
-            path: room.image.to_owned(),
-            source,
-        })
+        .map_err(|source| at(room, source))
+}
+
+fn at(room: Room<'_>, source: io::Error) -> ExtError {
+    ExtError::Io {
+        path: room.image.to_owned(),
+        source,
+    }
 }
 
 fn run(mke2fs: &Tool) -> Result<(), ExtError> {

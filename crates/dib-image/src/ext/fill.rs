@@ -23,6 +23,9 @@ mod prepared;
 mod tree;
 mod written;
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io;
 use std::ops::Range;

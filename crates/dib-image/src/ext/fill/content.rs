@@ -34,11 +34,22 @@ pub(super) fn copy(
     geometry: &Geometry,
     place: Place<'_>,
 ) -> Result<(), ExtError> {
-    let jobs = together(pieces(tree, extents, geometry), geometry);
+    let together = together(pieces(tree, extents, geometry), geometry);
     let start_worker = || {
         let mut buffer = Vec::new();
-        move |job: Vec<Piece>| copy_together(tree, &job, place, &mut buffer)
+        move |job: &[Vec<Piece>]| {
+            job.iter()
+                .try_for_each(|pieces| copy_together(tree, pieces, place, &mut buffer))
+        }
     };
+    // Most are so short that handing each over by itself would take longer than copying it.
+    let mut length = 0;
+    let jobs = together.chunk_by(move |pieces, _| {
+        length += pieces.iter().map(|piece| piece.length).sum::<u64>();
+        let goes_on = length < AT_ONCE;
+        length *= u64::from(goes_on);
+        goes_on
+    });
     in_order(jobs, start_worker, |result| result)
 }
 
@@ -83,10 +94,15 @@ fn together(pieces: Vec<Piece>, geometry: &Geometry) -> Vec<Vec<Piece>> {
     jobs
 }
 
-fn copy_together(tree: &Tree, job: &[Piece], place: Place<'_>, buffer: &mut Vec<u8>) -> Result<(), ExtError> {
-    let start = job[0].to;
+fn copy_together(
+    tree: &Tree,
+    pieces: &[Piece],
+    place: Place<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<(), ExtError> {
+    let start = pieces[0].to;
     buffer.clear();
-    for piece in job {
+    for piece in pieces {
         let path = &tree.nodes[piece.node].path;
         read_into(buffer, path, piece, start).map_err(|source| tree::at(path, source))?;
     }

@@ -95,13 +95,15 @@ impl<'g> Groups<'g> {
 
     fn block_at(&self, group: u64, (low, high): Field) -> u64 {
         let descriptor = self.descriptor(group);
-        let upper = descriptor.get(high..).map_or(0, |_| u32_at(descriptor, high));
+        let is_wide = descriptor.len() > high;
+        let upper = if is_wide { u32_at(descriptor, high) } else { 0 };
         u64::from(upper) << 32 | u64::from(u32_at(descriptor, low))
     }
 
     fn count(&self, group: u64, (low, high): Field) -> u64 {
         let descriptor = self.descriptor(group);
-        let upper = descriptor.get(high..).map_or(0, |_| u16_at(descriptor, high));
+        let is_wide = descriptor.len() > high;
+        let upper = if is_wide { u16_at(descriptor, high) } else { 0 };
         u64::from(upper) << 16 | u64::from(u16_at(descriptor, low))
     }
 
