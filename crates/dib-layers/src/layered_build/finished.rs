@@ -1,6 +1,6 @@
 //! What a tree that is finished came of, by which it is known later whether a build would come to the same.
 
-use dib_core::{Build, HookError, PlanPart, Ran, Source, Unit};
+use dib_core::{Build, Explanation, HookError, PlanPart, Ran, Source, Unit};
 use serde::{Deserialize, Serialize};
 
 use super::LayeredBuild;
@@ -70,7 +70,9 @@ impl LayeredBuild<'_> {
         }
         let base = self.base_of_watched(build, unit)?;
         let mut state = self.state();
-        if chain::unknown(&ran.found).is_some() {
+        if let Some(reason) = chain::unknown(&ran.found) {
+            let reason = format!("it depends on {reason}");
+            build.observer.explained(unit, Explanation::NotKept(&reason));
             state.search = super::Search::Over;
             return Ok(());
         }
