@@ -333,7 +333,6 @@ fn what_is_not_known_is_left_to_mke2fs() {
         "-O uninit_bg,^metadata_csum",
         "-O ea_inode",
         "-O large_dir",
-        "-O mmp",
         "-O encrypt",
         "-I 128",
         "-I 512",
