@@ -26,12 +26,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{Build, Explanation, Fate, HookContext, HookError, LayerUse, Layering, Ran, Unit};
 use dib_sys::TargetRoot;
 use dib_sys::overlay::{LayerStack, LayersError, Seal};
-use serde::{Deserialize, Serialize};
 
 use crate::{LayerKey, LayerStore};
 
 use self::chain::{Base, Digest, base_of, key_of};
 use self::decision::{NOTHING_KEPT, after};
+use self::description::Details;
 use self::known::{ASKED_FOR, Known};
 use self::replay::Replays;
 
@@ -84,19 +84,6 @@ impl Search {
     fn is_known(self) -> bool {
         self != Self::Over
     }
-}
-
-/// What a layer's description holds for builds.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Details {
-    found: Vec<(dib_core::Source, Option<String>)>,
-    replays: Replays,
-    /// For how many seconds from its making it stands for what its unit would do.
-    #[serde(default)]
-    expires: Option<u64>,
-    /// What its unit's base was made of, by names.
-    #[serde(default)]
-    base: Vec<(String, String)>,
 }
 
 impl<'s> LayeredBuild<'s> {

@@ -1,10 +1,25 @@
 //! What a layer tells of the unit that made it.
 
 use dib_core::cache::ServedFile;
-use dib_core::{Found, Ran, Unit};
+use dib_core::{Found, Ran, Source, Unit};
+use serde::{Deserialize, Serialize};
 
+use super::replay::Replays;
 use super::{chain, known};
 use crate::{LayerDescription, LayerDownload, LayerInput};
+
+/// What a layer's description holds for builds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Details {
+    pub(super) found: Vec<(Source, Option<String>)>,
+    pub(super) replays: Replays,
+    /// For how many seconds from its making it stands for what its unit would do.
+    #[serde(default)]
+    pub(super) expires: Option<u64>,
+    /// What its unit's base was made of, by names.
+    #[serde(default)]
+    pub(super) base: Vec<(String, String)>,
+}
 
 /// Describes the layer of a unit that has run.
 pub(super) fn of(unit: Unit<'_>, ran: &Ran<'_>, details: serde_json::Value) -> LayerDescription {
