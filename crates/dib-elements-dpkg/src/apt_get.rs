@@ -17,13 +17,17 @@ pub const INSTALL_PACKAGES: &str = include_str!("apt_get/install-packages.sh");
 /// When the turn doesn't come or apt-get fails.
 pub fn change_packages(ctx: &HookContext<'_>, arguments: &[&str]) -> Result<(), HookError> {
     let _turn = turn_on_shared_cache(ctx)?;
+    depend_on_archives(ctx);
     apt_get(ctx, arguments)
+}
+
+/// Says that the hook depends on what apt finds in its archives when it is asked.
+pub(crate) fn depend_on_archives(ctx: &HookContext<'_>) {
+    ctx.depends_on_unknown("apt's archives");
 }
 
 /// Runs apt-get for what leaves the shared cache alone.
 pub(crate) fn apt_get(ctx: &HookContext<'_>, arguments: &[&str]) -> Result<(), HookError> {
-    // What it finds there depends on when it is asked.
-    ctx.depends_on_unknown("apt's archives");
     let command = [
         "apt-get",
         "--assume-yes",

@@ -52,6 +52,7 @@ fn update(ctx: &HookContext<'_>) -> Result<(), HookError> {
         ctx.nothing(OF_THIS_BUILD);
         return Ok(());
     }
+    depend_on_archives(ctx);
     apt_get(ctx, &["update"])
 }
 
