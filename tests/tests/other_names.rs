@@ -91,7 +91,7 @@ fn a_log_file_is_named_on_stdout_and_takes_the_log() {
     assert_eq!(build(None), named);
     let both = build(Some("0"));
     assert!(
-        both.starts_with(&named) && both.contains("10-tiny-root"),
+        both.starts_with(&named) && both.contains("image tiny.tar"),
         "{both}"
     );
     assert!(fs::read_to_string(world.path("out/log")).unwrap().contains(" | "));

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::sync::{Mutex, PoisonError};
 
@@ -237,6 +237,10 @@ fn in_hexadecimal(bytes: &[u8]) -> String {
 
 /// Returns the digest of a file's bytes, or `None` where there is no file.
 pub(crate) fn digest_of_file(path: &Utf8Path) -> io::Result<Option<String>> {
+    // A device may have no end, and a pipe nobody who writes.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return Ok(Some("no file".to_owned()));
+    }
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -295,7 +299,7 @@ mod tests {
         let path = Utf8Path::from_path(directory.path()).unwrap();
         assert_eq!(digest_of_file(&path.join("a")).unwrap(), None);
         let empty = digest_of_names(path);
-        std::fs::write(path.join("a"), "abc").unwrap();
+        fs::write(path.join("a"), "abc").unwrap();
         assert_eq!(
             digest_of_file(&path.join("a")).unwrap().as_deref(),
             Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")

@@ -5,7 +5,7 @@
 use dib_core::{HookContext, HookError, PackageAction, Phase};
 use dib_deb::current_lists;
 
-use crate::apt_get::{apt_get, change_packages, is_needless};
+use crate::apt_get::{apt_get, change_packages, depend_on_archives, is_needless};
 
 const BY_BASE: &str = "base is a directory, whose scripts do it";
 

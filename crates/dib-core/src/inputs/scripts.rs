@@ -188,9 +188,12 @@ impl HookContext<'_> {
             if path != inside && is_hook(&path, mode) {
                 continue;
             }
-            let Ok(bytes) = fs::read(self.hooks_path().join(&path)) else {
+            let path = self.hooks_path().join(&path);
+            // A device may have no end, and a pipe nobody who writes.
+            if !path.is_file() {
                 continue;
-            };
+            }
+            let Ok(bytes) = fs::read(&path) else { continue };
             let text = String::from_utf8_lossy(&bytes);
             let words =
                 text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'));
@@ -290,6 +293,22 @@ mod tests {
         ] {
             assert_eq!(is_hook(inside.into(), mode), expected, "{inside}");
         }
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap();
+        let everything = || digest_of_files(path, |_, _| true).unwrap();
+        let empty = everything();
+        std::os::unix::fs::symlink("/dev/zero", path.join("zero")).unwrap();
+        assert_ne!(everything(), empty);
+        assert_eq!(
+            digest_of_file("/dev/zero".into()).unwrap().as_deref(),
+            Some("no file")
+        );
+        assert!(digest_of_file(path).is_err());
+        assert_eq!(digest_of_file(&path.join("none")).unwrap(), None);
     }
 
     #[test]
