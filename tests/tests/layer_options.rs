@@ -170,3 +170,15 @@ fn layers_that_are_too_old_go() {
     assert_eq!(ran.code, Some(64), "{}", ran.stderr);
     assert_says(&ran, "DIB_LAYERS_MAX_SIZE is \"much\"");
 }
+
+#[test]
+fn a_store_that_others_may_write_to_is_none() {
+    let world = World::new();
+    let packs = store(&world).join("packs/v1");
+    fs::create_dir_all(&packs).unwrap();
+    let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    fs::set_permissions(&packs, for_all).unwrap();
+    let ran = succeed(&mut build(&world, &[]));
+    assert_says(&ran, "this build goes without layers: ");
+    assert!(fs::read_dir(&packs).unwrap().next().is_none(), "a layer was kept");
+}

@@ -3,10 +3,13 @@
 mod costs;
 mod forecast;
 
+use std::error::Error;
+use std::fmt::Write as _;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use dib_core::{LayerUse, LoopDevice, Plan};
+use dib_layers::layered_build::forget_gone;
 use dib_layers::{ImageStore, LayerStore, LayeredBuild};
 use dib_sys::overlay::{LayerStack, probe};
 
@@ -19,6 +22,8 @@ pub(crate) const LAYERS: &str = "DIB_LAYERS";
 pub(crate) const DIRECTORY: &str = "layers";
 /// The store's directory in it.
 const PACKS: &str = "packs";
+/// The directory beside it that leads to its layers.
+const BASES: &str = "bases";
 
 /// The store of layers of an image cache.
 pub(crate) struct Layers {
@@ -27,31 +32,39 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// Opens the store where the user wants layers and the build can have some, and removes what is too old or too much. Runs
-    /// in the sandbox, whose users own it.
-    ///
-    /// # Errors
-    /// When it can't be opened.
-    pub(crate) fn open(plan: &Plan<'_>, console: &Console) -> Result<Option<Self>, CliError> {
+    /// Opens the store where the user wants layers and the build can have some, and removes what is too old or too much. Says why
+    /// where there can be none: a build can do without, and somebody else's cache is as good a one. Runs in the sandbox, whose
+    /// users own the store.
+    pub(crate) fn open(plan: &Plan<'_>, console: &Console) -> Option<Self> {
         if !are_wanted(plan, console) {
-            return Ok(None);
+            return None;
         }
+        match Self::within_limits(plan, console) {
+            Ok(layers) => Some(layers),
+            Err(error) => {
+                console.say(&format!("this build goes without layers: {}", in_a_line(&*error)));
+                None
+            }
+        }
+    }
+
+    fn within_limits(plan: &Plan<'_>, console: &Console) -> Result<Self, Box<dyn Error>> {
         let directory = plan.spec().image_cache.join(DIRECTORY);
-        fs::create_dir_all(&directory).map_err(|error| CliError::new(ErrorKind::CannotCreate, error))?;
+        fs::create_dir_all(&directory).map_err(|error| format!("{directory} can't be made: {error}"))?;
         let limits = plan.spec().layer_limits;
-        let layers = Self::in_directory(&directory, limits.bytes)
-            .map_err(|error| error.hint("with --no-layers the build needs none"))?;
-        let pruned = layers
-            .store
-            .prune(limits.bytes, limits.unused_for)
-            .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
+        let layers = Self {
+            store: LayerStore::open(&directory.join(PACKS), limits.bytes)?,
+            bases: directory.join(BASES),
+        };
+        let pruned = layers.store.prune(limits.bytes, limits.unused_for)?;
         if !pruned.removed.is_empty() {
+            forget_gone(&layers.store, &layers.bases);
             console.say(&format!(
                 "layers: removed {}, unused for too long or over the limit",
                 pruned.removed.len()
             ));
         }
-        Ok(Some(layers))
+        Ok(layers)
     }
 
     /// Opens the store that builds before have left, where there is one and the build of a plan would take something from it.
@@ -63,14 +76,10 @@ impl Layers {
         if !are_wanted(plan, console) || !directory.join(PACKS).is_dir() {
             return Ok(None);
         }
-        Self::in_directory(&directory, plan.spec().layer_limits.bytes).map(Some)
-    }
-
-    fn in_directory(directory: &Utf8Path, limit: u64) -> Result<Self, CliError> {
-        Ok(Self {
-            store: open_store(directory, limit)?,
-            bases: directory.join("bases"),
-        })
+        Ok(Some(Self {
+            store: open_store(&directory, plan.spec().layer_limits.bytes)?,
+            bases: directory.join(BASES),
+        }))
     }
 
     /// Returns the store of the images that builds before came to.
@@ -134,4 +143,15 @@ fn are_wanted(plan: &Plan<'_>, console: &Console) -> bool {
         return false;
     }
     true
+}
+
+/// Returns an error with its causes in one line.
+fn in_a_line(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        write!(text, ": {error}").expect("writing to a string");
+        cause = error.source();
+    }
+    text
 }

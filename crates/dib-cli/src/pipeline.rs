@@ -139,7 +139,7 @@ fn build_in_sandbox(
     hook_scripts::write(&directory.hooks(), plan, &program)
         .and_then(|()| hook_scripts::write_state(directory.path(), plan, &directory.tree(), &variables))
         .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
-    let layers = Layers::open(plan, console)?;
+    let layers = Layers::open(plan, console);
     let layered = match &layers {
         Some(layers) => layers.begin(directory, &program, console)?,
         None => None,

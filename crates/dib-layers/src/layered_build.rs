@@ -39,6 +39,7 @@ pub use self::comparison::{InputChange, input_changes};
 pub use self::decision::{Decision, Outcome, UsedLayer};
 pub use self::finished::{FinishedTree, WatchedUnit};
 pub use self::forecast::{Forecast, Variables, predict};
+pub use self::index::forget_gone;
 
 /// Keeps what the units of a build do in a store, and takes what is there out of it.
 pub struct LayeredBuild<'s> {

@@ -120,6 +120,13 @@ impl LayerStore {
         Layer::open(Arc::clone(&self.directory), *key, file).map(Some)
     }
 
+    /// Returns whether the store has the layer `key`, which may be gone a moment later; it does not count as used.
+    #[must_use]
+    pub fn has(&self, key: &LayerKey) -> bool {
+        let name = PackName::Layer(*key).file_name();
+        self.directory.path.join(name).exists()
+    }
+
     /// Opens a pack, if it is there, locks it as one in use and makes it one that was used just now.
     pub(crate) fn open_used(&self, pack: PackName) -> Result<Option<File>, StoreError> {
         let name = pack.file_name();

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::chain::Digest;
-use crate::LayerKey;
+use crate::{LayerKey, LayerStore};
 
 /// Leads from bases to layers. A way that is lost costs the time to make the layer again, and a way to nowhere is one that
 /// leads to no layer: so neither is an error.
@@ -58,9 +58,46 @@ impl Index {
     }
 }
 
+/// Removes from the directory `bases`, which leads to a store's layers, what leads to none any more.
+pub fn forget_gone(store: &LayerStore, bases: &Utf8Path) {
+    let index = Index::in_directory(bases);
+    let entries = bases.read_dir_utf8().into_iter().flatten().flatten();
+    for base in entries.filter_map(|entry| entry.file_name().parse().ok()) {
+        for key in index.candidates(&base) {
+            if !store.has(&key) {
+                index.forget(&base, &key);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_leads_to_nothing_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(directory.path()).unwrap();
+        let store = LayerStore::open(&path.join("packs"), 1 << 20).unwrap();
+        let (bases, upper) = (path.join("bases"), path.join("upper"));
+        fs::create_dir(&upper).unwrap();
+        let (base, other) = (LayerKey::from([1; 32]), LayerKey::from([2; 32]));
+        let (there, gone) = (LayerKey::from([3; 32]), LayerKey::from([4; 32]));
+        let description = crate::LayerDescription::default();
+        drop(
+            store
+                .write(&there, &File::open(&upper).unwrap(), &description)
+                .unwrap(),
+        );
+        let index = Index::in_directory(&bases);
+        for (base, key) in [(&base, &there), (&base, &gone), (&other, &gone)] {
+            index.remember(base, key);
+        }
+        forget_gone(&store, &bases);
+        assert_eq!(index.candidates(&base), [there]);
+        assert_eq!(bases.read_dir_utf8().unwrap().count(), 1);
+    }
 
     #[test]
     fn a_base_leads_to_its_layers_until_they_are_gone() {
