@@ -68,7 +68,7 @@ impl Plan {
         plan
     }
 
-    /// Nothing is returned when there are more entries than an index can have.
+    /// Nothing is returned when there are too many entries for an index.
     fn indexed(entries: &[Entry], geometry: &Geometry, hash: NameHash) -> Option<Self> {
         let room = room_in(geometry);
         let mut sorted: Vec<(u32, usize)> = (0..entries.len())
@@ -92,7 +92,8 @@ impl Plan {
         } else {
             leaves.len().div_ceil(in_part)
         };
-        (parts <= in_root).then_some(Self {
+        // One that is nearly full would soon refuse further entries, where one without an index just becomes longer.
+        (parts <= in_root / 2).then_some(Self {
             leaves,
             index: Some(Index { hashes, parts }),
         })

@@ -99,3 +99,26 @@ fn transform(state: &mut [u32; 4], words: [u32; 8]) {
         *word = word.wrapping_add(change);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_hashed_as_e2fsprogs_does() {
+        // What debugfs's dx_hash says of them, without a seed and with one.
+        const SEED: [u8; 16] = [
+            0x0d, 0x1b, 0x2c, 0x3a, 0, 0, 0x40, 0, 0x80, 0, 1, 0x23, 0x45, 0x67, 0x89, 0xab,
+        ];
+        let long = "a-name-as-long-as-can-be-and-longer-than-32-bytes";
+        for (name, plain, seeded) in [
+            ("hostname", 0xa205_0766, 0x2074_0c2c),
+            (long, 0x832c_c552, 0xea4b_3956),
+            ("gr\u{fc}\u{df}e", 0xd75e_0ad8, 0xc39e_e152),
+        ] {
+            let hash = |seed: &[u8]| NameHash::new(HALF_MD4, seed, false).unwrap().of(name.as_bytes());
+            assert_eq!((hash(&[0; 16]), hash(&SEED)), (plain, seeded), "{name}");
+        }
+        assert!(NameHash::new(2, &SEED, false).is_none());
+    }
+}
