@@ -62,9 +62,9 @@ fn a_cache_knows_what_it_gave_out() {
     fetch("a").expect("a file of the cache");
     let count = cache.count_of_served();
     assert!(fetch("sub/b").is_ok() && fetch("sub/c").is_ok());
-    let served = cache.served_from(count);
-    assert_eq!(names(served.iter().map(|file| &file.name)), ["sub/b", "sub/c"]);
-    assert!(served.iter().all(|file| file.size == 10));
+    let files = cache.served_from(count);
+    assert_eq!(names(files.iter().map(|file| &file.name)), ["sub/b", "sub/c"]);
+    assert!(files.iter().all(|file| file.size == 10));
     assert_eq!((count, cache.served_from(7)), (1, Vec::new()));
 }
 
