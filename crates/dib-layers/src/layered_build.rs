@@ -16,6 +16,7 @@ mod forecast;
 mod index;
 mod known;
 mod last_time;
+mod program;
 mod replay;
 
 use std::collections::VecDeque;
@@ -200,18 +201,18 @@ impl<'s> LayeredBuild<'s> {
             Ok(found) => found,
             Err(why) => return Ok(Some(why)),
         };
-        let directory = state.stack.directory_to_restore().map_err(HookError::foreign)?;
-        let restored = File::open(&directory)
-            .map_err(HookError::foreign)
-            .and_then(|into| layer.restore(&into).map_err(HookError::foreign));
-        if let Err(error) = restored {
-            // What is damaged is gone from the store, and the unit can do its work again.
-            return Ok(Some(format!("its layer can't be put in place: {error}")));
+        if !details.is_empty {
+            let directory = state.stack.directory_to_restore().map_err(HookError::foreign)?;
+            let restored = File::open(&directory)
+                .map_err(HookError::foreign)
+                .and_then(|into| layer.restore(&into).map_err(HookError::foreign));
+            if let Err(error) = restored {
+                // What is damaged is gone from the store, and the unit can do its work again.
+                return Ok(Some(format!("its layer can't be put in place: {error}")));
+            }
+            let pushed = state.stack.push_restored(&directory);
+            pushed.map_err(HookError::foreign)?;
         }
-        state
-            .stack
-            .push_restored(&directory)
-            .map_err(HookError::foreign)?;
         ctx.add_device_nodes(details.replays.device_nodes.clone());
         state.replays.follow(details.replays);
         state.use_layer(key);
@@ -235,12 +236,12 @@ impl<'s> LayeredBuild<'s> {
             return Ok(());
         }
         let replays = Replays::of(ran);
-        let upper = match state.stack.seal(build.target).map_err(HookError::foreign)? {
+        let (upper, is_empty) = match state.stack.seal(build.target).map_err(HookError::foreign)? {
             Seal::Sealed(upper) => {
                 clamp_times(build, &upper)?;
-                upper
+                (upper, false)
             }
-            Seal::Unchanged => state.empty.clone(),
+            Seal::Unchanged => (state.empty.clone(), true),
             _ => {
                 state.end(build, unit, "its changes can't be told from those after it");
                 return Ok(());
@@ -252,6 +253,7 @@ impl<'s> LayeredBuild<'s> {
             found,
             replays,
             expires: ran.expires,
+            is_empty,
             base: base.parts,
         };
         let details = serde_json::to_value(details).map_err(HookError::foreign)?;

@@ -1,10 +1,7 @@
 //! What layers are found by.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read as _};
 
-use camino::Utf8Path;
 use dib_core::{Found, HookContext, HookError, Source, Unit};
 use sha2::{Digest as _, Sha256};
 
@@ -15,20 +12,6 @@ const FORMAT: &str = "dib layers 2";
 
 /// A digest of everything up to a point.
 pub(super) type Digest = LayerKey;
-
-/// Returns the digest of a file's bytes.
-pub(super) fn digest_of_file(path: &Utf8Path) -> io::Result<Digest> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
-        }
-    }
-    Ok(finished(hasher))
-}
 
 /// What a unit starts from.
 #[derive(Debug, Clone)]
@@ -94,7 +77,7 @@ fn add(hasher: &mut Sha256, field: &[u8]) {
     hasher.update(field);
 }
 
-fn finished(hasher: Sha256) -> Digest {
+pub(super) fn finished(hasher: Sha256) -> Digest {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(hasher.finalize().as_slice());
     bytes.into()

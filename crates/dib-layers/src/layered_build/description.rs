@@ -16,6 +16,9 @@ pub(super) struct Details {
     /// For how many seconds from its making it stands for what its unit would do.
     #[serde(default)]
     pub(super) expires: Option<u64>,
+    /// Whether its unit left the tree as it was, so that there is nothing to put in place.
+    #[serde(default)]
+    pub(super) is_empty: bool,
     /// What its unit's base was made of, by names.
     #[serde(default)]
     pub(super) base: Vec<(String, String)>,

@@ -9,8 +9,8 @@ use dib_core::{Build, HookContext, HookError, Source, Unit};
 use super::chain::{self, Base, Digest, base_of};
 use super::decision::after;
 use super::index::Index;
-use super::last_time;
 use super::{Decision, Details, Outcome};
+use super::{last_time, program};
 use crate::{Layer, LayerKey, LayerStore};
 
 /// Why a unit runs whose work is known: in words of the command line, which is where it comes from.
@@ -29,7 +29,7 @@ impl<'s> Known<'s> {
         Ok(Self {
             store,
             index: Index::in_directory(bases),
-            program: chain::digest_of_file(program)?,
+            program: program::digest_of(program, bases)?,
         })
     }
 
