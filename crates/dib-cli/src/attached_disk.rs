@@ -116,7 +116,10 @@ pub(crate) fn build(
     let complete = images::write(&build, disk, Some(&attached.image), None, directory, console)?;
     let told = Told::of(&build, &phases, &[])?;
     let images = match complete {
-        Some(complete) => images::publish(complete, &build, disk, directory, console)?,
+        Some(complete) => {
+            images::test(&complete, &build, disk, directory, console)?;
+            complete.publish()?
+        }
         None => Vec::new(),
     };
     report::write(&build.plan.spec().output.base, &told, &images, &build)?;

@@ -60,17 +60,17 @@ pub(crate) fn write(
     Ok(Some(images))
 }
 
-/// Puts images under their names. What does not boot gets none.
+/// Tests images that have no names yet, if that is wanted: what does not boot gets none.
 ///
 /// # Errors
-/// When a test that is wanted fails, or a file can't be renamed.
-pub(crate) fn publish(
-    images: CompleteImages,
+/// When a test fails.
+pub(crate) fn test(
+    images: &CompleteImages,
     build: &Build<'_>,
     disk: &DiskSpec,
     directory: &BuildDirectory,
     console: &Console,
-) -> Result<Vec<WrittenImage>, CliError> {
+) -> Result<(), CliError> {
     let output = &build.plan.spec().output;
     if let Some(test) = &output.boot_test {
         let found = images
@@ -81,7 +81,7 @@ pub(crate) fn publish(
         let place = (reports.as_path(), directory.scratch());
         boot_tests::of_build(test, build.plan.spec().arch, (&image, name, disk), place, console)?;
     }
-    Ok(images.publish()?)
+    Ok(())
 }
 
 /// Returns the outputs that are wanted.

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::thread::{self, JoinHandle};
 
 use dib_core::inputs::digest;
 use dib_core::{Build, HookError, ImageSpec, Plan};
@@ -10,6 +11,7 @@ use dib_image::{ClusterIndex, CompleteImages, ImageFormat, KnownImage, Output, c
 use dib_layers::layered_build::{FinishedTree, UsedLayer};
 use dib_layers::{ImageRecord, ImageStore, LayeredBuild, StoredFile};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::report::Told;
 use crate::{CliError, Console, disk, formats, images};
@@ -119,38 +121,50 @@ impl<'l> KeptImages<'l> {
         })
     }
 
-    /// Keeps images that are complete. Where that fails the next build takes longer, and this one has lost nothing.
-    pub(crate) fn keep(&self, images: &CompleteImages, told: &Told, console: &Console) {
-        let Some(tree) = self.layered.finished_tree() else {
-            return;
-        };
-        if let Err(error) = self.write(images, told, tree) {
+    /// Begins to keep images that are complete, beside whatever comes next; [`Keeping::finish`] waits for the end. Where it
+    /// fails the next build takes longer, and this one has lost nothing.
+    pub(crate) fn keep(&self, images: &CompleteImages, told: &Told) -> Option<Keeping> {
+        let tree = self.layered.finished_tree()?;
+        let written = files_of(images, told).and_then(|files| {
+            let details = serde_json::to_value(Details {
+                origin: self.origin.clone(),
+                tree,
+            })?;
+            let (store, family) = (self.store.clone(), self.family.clone());
+            thread::Builder::new()
+                .name("kept image".to_owned())
+                .spawn(move || write(&store, &family, &files, &details))
+        });
+        Some(Keeping(written))
+    }
+}
+
+/// Images that are being kept.
+pub(crate) struct Keeping(io::Result<JoinHandle<io::Result<()>>>);
+
+impl Keeping {
+    /// Waits until they are.
+    pub(crate) fn finish(self, console: &Console) {
+        let kept = self.0.and_then(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        if let Err(error) = kept {
             console.say(&format!("the image is not kept for builds to come: {error}"));
         }
     }
+}
 
-    fn write(&self, images: &CompleteImages, told: &Told, tree: FinishedTree) -> io::Result<()> {
-        let mut files: Vec<(String, File)> = Vec::new();
-        for (output, path) in images.files() {
-            files.push((name_of(output), File::open(path)?));
-        }
-        files.push((TOLD.to_owned(), file_of(&serde_json::to_vec(told)?)?));
-        if let Some((_, index)) = images.cluster_index() {
-            files.push((CLUSTERS.to_owned(), file_of(&index.to_bytes())?));
-        }
-        let details = serde_json::to_value(Details {
-            origin: self.origin.clone(),
-            tree,
-        })?;
-        let files: Vec<(&str, &File)> = files.iter().map(|(name, file)| (name.as_str(), file)).collect();
-        let key = digest(details.to_string().as_bytes())
-            .parse()
-            .map_err(io::Error::other)?;
-        self.store
-            .write(&key, &self.family, &files, &details)
-            .map_err(io::Error::other)?;
-        Ok(())
-    }
+fn write(store: &ImageStore, family: &str, files: &[(String, File)], details: &Value) -> io::Result<()> {
+    let files: Vec<(&str, &File)> = files.iter().map(|(name, file)| (name.as_str(), file)).collect();
+    let key = digest(details.to_string().as_bytes())
+        .parse()
+        .map_err(io::Error::other)?;
+    store
+        .write(&key, family, &files, details)
+        .map_err(io::Error::other)?;
+    Ok(())
 }
 
 impl KeptImage {
@@ -169,6 +183,19 @@ impl KeptImage {
     pub(crate) fn told(&self) -> &Told {
         &self.told
     }
+}
+
+/// Opens all files of an image that is to be kept.
+fn files_of(images: &CompleteImages, told: &Told) -> io::Result<Vec<(String, File)>> {
+    let mut files: Vec<(String, File)> = Vec::new();
+    for (output, path) in images.files() {
+        files.push((name_of(output), File::open(path)?));
+    }
+    files.push((TOLD.to_owned(), file_of(&serde_json::to_vec(told)?)?));
+    if let Some((_, index)) = images.cluster_index() {
+        files.push((CLUSTERS.to_owned(), file_of(&index.to_bytes())?));
+    }
+    Ok(files)
 }
 
 /// Returns the name of an output's file in the store.

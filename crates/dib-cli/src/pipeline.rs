@@ -11,7 +11,7 @@ use dib_sys::TargetRoot;
 use dib_sys::sandbox::{ExitReport, SandboxOptions, run_in_sandbox};
 
 use crate::download_cache::open_cache;
-use crate::kept_images::KeptImages;
+use crate::kept_images::{Keeping, KeptImages};
 use crate::layers::Layers;
 use crate::report::Told;
 use crate::workspace::{self, BuildDirectory};
@@ -109,11 +109,16 @@ fn build_and_clear(plan: &Plan<'_>, disk: &DiskSpec, directory: &BuildDirectory,
             directory.path()
         ));
         let result = build_in_sandbox(plan, disk, directory, console);
-        if !in_memory {
-            // A failure to clear shows from outside, where it is tried once more.
-            let _ = directory.clear();
+        // A failure to clear shows from outside, where it is tried once more, or is the end of the sandbox's to make good.
+        let _ = if in_memory {
+            directory.forget()
+        } else {
+            directory.clear()
+        };
+        if let Some(keeping) = result? {
+            keeping.finish(console);
         }
-        result
+        Ok(())
     });
     console.finish();
     result.map_or_else(
@@ -130,7 +135,7 @@ fn build_in_sandbox(
     disk: &DiskSpec,
     directory: &BuildDirectory,
     console: &Console,
-) -> Result<(), CliError> {
+) -> Result<Option<Keeping>, CliError> {
     let spec = plan.spec();
     let world = ScriptWorld::of(plan, directory.places());
     let variables = variables(plan, &directory.places(), &world);
@@ -166,12 +171,15 @@ fn build_in_sandbox(
         (Some(layers), Some(layered)) => Some(KeptImages::of(layers.images(), layered, plan)?),
         _ => None,
     };
-    let images = match spec.loop_device {
+    let (images, keeping) = match spec.loop_device {
         LoopDevice::Unused => match reused(&build, disk, kept.as_ref(), directory, console)? {
-            Some(images) => images,
+            Some(images) => (images, None),
             None => built(&build, disk, kept.as_ref(), directory, console)?,
         },
-        LoopDevice::Attached => attached_disk::build(&build, &world, disk, directory, console)?,
+        LoopDevice::Attached => (
+            attached_disk::build(&build, &world, disk, directory, console)?,
+            None,
+        ),
     };
     for image in &images {
         images::announce(image, console);
@@ -187,7 +195,7 @@ fn build_in_sandbox(
             .unmount()
             .map_err(|error| CliError::new(ErrorKind::InputOutput, error))?;
     }
-    Ok(())
+    Ok(keeping)
 }
 
 /// Takes the images of a build before that came to the same, if there is one.
@@ -215,7 +223,8 @@ fn reused(
         }
     };
     console.say("nothing has changed: the image is that of an earlier build");
-    let images = images::publish(images, build, disk, directory, console)?;
+    images::test(&images, build, disk, directory, console)?;
+    let images = images.publish()?;
     report::write(&build.plan.spec().output.base, found.told(), &images, build)?;
     Ok(Some(images))
 }
@@ -227,22 +236,21 @@ fn built(
     kept: Option<&KeptImages<'_>>,
     directory: &BuildDirectory,
     console: &Console,
-) -> Result<Vec<WrittenImage>, CliError> {
+) -> Result<(Vec<WrittenImage>, Option<Keeping>), CliError> {
     let phases = build.run_phases()?;
     let complete = images::write(build, disk, None, kept, directory, console)?;
     let layers = kept.map(KeptImages::layers).unwrap_or_default();
     let told = Told::of(build, &phases, &layers)?;
-    let images = match complete {
+    let (images, keeping) = match complete {
         Some(complete) => {
-            if let Some(kept) = kept {
-                kept.keep(&complete, &told, console);
-            }
-            images::publish(complete, build, disk, directory, console)?
+            images::test(&complete, build, disk, directory, console)?;
+            let keeping = kept.and_then(|kept| kept.keep(&complete, &told));
+            (complete.publish()?, keeping)
         }
-        None => Vec::new(),
+        None => (Vec::new(), None),
     };
     report::write(&build.plan.spec().output.base, &told, &images, build)?;
-    Ok(images)
+    Ok((images, keeping))
 }
 
 /// Removes what killed builds have left, here and beside the output.

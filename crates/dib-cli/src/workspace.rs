@@ -131,6 +131,15 @@ impl BuildDirectory {
         clear(directory)
     }
 
+    /// Gives up the memory that a build in memory stands in. Whoever has a file of it open keeps that.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(crate) fn forget(&self) -> Result<(), CliError> {
+        let failed = |error| CliError::new(ErrorKind::InputOutput, error);
+        mounts::unmount_host(&self.path).map_err(failed)
+    }
+
     /// Returns whether anything is left in the directory, as seen from outside the sandbox.
     pub(crate) fn is_cleared(&self) -> bool {
         fs::read_dir(&self.path).map_or(true, |mut entries| entries.next().is_none())
