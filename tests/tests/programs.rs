@@ -11,6 +11,7 @@ mod elements_path;
 mod image_files;
 mod killed;
 mod killed_scripts;
+mod layer_edits;
 mod layer_options;
 mod layers;
 mod other_names;
