@@ -17,6 +17,7 @@ use crate::HookContext;
 use crate::journal::Actor;
 
 mod scripts;
+mod traces;
 
 /// What stands for the build's own directory in recorded paths: its name is another in each build.
 const BUILD_DIRECTORY: &str = "$TMP_BUILD_DIR";

@@ -8,7 +8,9 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::traces::{Traces, names_results};
 use super::{PLACES, Source, digest, digest_of_file};
+use crate::layering::is_kept;
 use crate::{HookContext, HookError, LayerRule, Phase, Plan, PlannedHook};
 
 /// Variables that say who builds, where the result goes and how much is told meanwhile. They count where a file of the hooks
@@ -86,12 +88,23 @@ impl HookContext<'_> {
             return hook.body.run(self);
         }
         self.saw_script(hook);
-        let before = self.digest_of_all_hooks();
+        let (before, traces) = (self.digest_of_all_hooks(), Traces::now(self));
         hook.body.run(self)?;
         let is_same =
             matches!((before, self.digest_of_all_hooks()), (Ok(before), Ok(after)) if before == after);
         if !is_same {
             self.depends_on_unknown("what it changed in the directory of hooks");
+        }
+        // Where its work is taken from a build before, none of that is there for the hooks that come.
+        match (traces, Traces::now(self)) {
+            (Ok(before), Ok(after)) => {
+                if let Some(left) = before.left_until(&after) {
+                    self.depends_on_unknown(left);
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                self.depends_on_unknown(format!("the list of mounts: {error}"));
+            }
         }
         Ok(())
     }
@@ -123,6 +136,11 @@ impl HookContext<'_> {
         if !hook.phase.runs_in_target() {
             for path in self.files_of_variables() {
                 self.saw_host_file(&path);
+            }
+            // Once the tree is prepared for its disk, most of what is left to do is to leave something beside the image.
+            let leaves_files = !is_kept(hook.phase) && rule == LayerRule::Archive;
+            if leaves_files || self.names_results(&inside) {
+                self.depends_on_unknown(format!("what {inside} may leave beside the image"));
             }
         }
     }
@@ -179,6 +197,11 @@ impl HookContext<'_> {
             }
         }
         text
+    }
+
+    /// Returns whether a script names the place of the build's results. What can't be read is the hook's own error.
+    fn names_results(&self, inside: &str) -> bool {
+        fs::read(self.hooks_path().join(inside)).is_ok_and(|script| names_results(&script))
     }
 
     /// Returns which of the variables that count where they are mentioned a script mentions, or what lies beside the hooks.
