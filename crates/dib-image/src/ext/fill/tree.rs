@@ -1,25 +1,28 @@
 //! The tree and the device nodes as what shall be in the file system, in an order that follows from their names alone.
 
+mod names;
 mod node;
 
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::{OsStr, OsString};
+use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use camino::Utf8PathBuf;
 use dib_sys::DeviceNode;
 
 use super::super::ExtError;
+use crate::in_order::in_order;
+use names::Found;
 pub(super) use node::{Entry, Kind, Node};
 
 /// The root directory among the nodes, and the directory into which a check puts what has lost its name.
 pub(super) const ROOT: usize = 0;
 pub(super) const LOST_AND_FOUND: usize = 1;
 const LOST_AND_FOUND_NAME: &[u8] = b"lost+found";
+/// So many paths are looked at by one thread.
+const AT_ONCE: usize = 256;
 
 /// All that gets an inode, in the order in which the inodes are numbered.
 pub(super) struct Tree {
@@ -38,67 +41,113 @@ pub(super) struct Request<'r> {
 
 /// Reads a tree; nothing is returned when something in it is of a kind that we don't know.
 pub(super) fn read(request: &Request<'_>) -> Result<Option<Tree>, ExtError> {
-    let mut walk = Walk {
-        request,
-        added: BTreeMap::new(),
-        nodes: Vec::new(),
-        linked: HashMap::new(),
-        pending: Vec::new(),
+    let root = request.root;
+    let metadata = fs::metadata(root).map_err(|source| at(root, source))?;
+    let Some(mut node) = Node::of_file(root.to_owned(), &[], &metadata, Kind::directory_in(ROOT))
+        .map_err(|source| at(root, source))?
+    else {
+        return Ok(None);
     };
-    for node in request.device_nodes {
-        let (directory, name) = node
-            .path
-            .as_relative()
-            .rsplit_once('/')
-            .unwrap_or(("", node.path.as_relative()));
-        let names = walk.added.entry(directory.as_bytes()).or_default();
-        // The last of several for one path: a directory can't hold a name twice.
-        names.insert(name.as_bytes(), node);
+    // What mke2fs and debugfs make of the root directory: nothing of when it was read or its attributes changed.
+    (node.read_at, node.changed_at) = (request.now, request.now);
+    let mut assembly = Assembly {
+        nodes: vec![node, Node::lost_and_found(request.now)],
+        places: Vec::new(),
+        linked: HashMap::new(),
+    };
+    let found = names::find(request)?;
+    let start_worker = || |found: &[Found<'_>]| found.iter().map(|found| look_at(found, request)).collect();
+    let mut remaining = found.iter();
+    let mut is_known = true;
+    in_order(
+        found.chunks(AT_ONCE),
+        start_worker,
+        |looked: Vec<Result<Option<Looked>, ExtError>>| {
+            for (looked, found) in looked.into_iter().zip(&mut remaining) {
+                match looked? {
+                    Some(looked) if is_known => assembly.add(looked, found),
+                    _ => is_known = false,
+                }
+            }
+            Ok::<(), ExtError>(())
+        },
+    )?;
+    let is_complete = is_known && assembly.complete();
+    Ok(is_complete.then_some(Tree {
+        nodes: assembly.nodes,
+    }))
+}
+
+/// What stands at a path, and its device and number if it may stand elsewhere, too.
+struct Looked {
+    node: Node,
+    identity: Option<(u64, u64)>,
+}
+
+/// Looks at what stands at a path; nothing is returned when it is of a kind that we don't know.
+fn look_at(found: &Found<'_>, request: &Request<'_>) -> Result<Option<Looked>, ExtError> {
+    if let Some(listed) = found.listed {
+        return Ok(Some(Looked {
+            node: Node::of_device_node(listed, request.now),
+            identity: None,
+        }));
     }
-    walk.run()
-}
-
-struct Walk<'w> {
-    request: &'w Request<'w>,
-    /// The device nodes of the list by their directories and their names.
-    added: BTreeMap<&'w [u8], BTreeMap<&'w [u8], &'w DeviceNode>>,
-    nodes: Vec<Node>,
-    /// Files with several names by device and number.
-    linked: HashMap<(u64, u64), usize>,
-    /// What has yet to be looked at, the next at the end.
-    pending: Vec<Pending>,
-}
-
-struct Pending {
-    path: PathBuf,
-    /// Below the root.
-    relative: Vec<u8>,
-    name: Vec<u8>,
-    parent: usize,
-}
-
-impl Walk<'_> {
-    fn run(mut self) -> Result<Option<Tree>, ExtError> {
-        let root = self.request.root.to_owned();
-        let metadata = fs::metadata(&root).map_err(|source| at(&root, source))?;
-        let Some(mut node) = Node::of_file(root.clone(), &[], &metadata, Kind::directory_in(ROOT))
-            .map_err(|source| at(&root, source))?
-        else {
+    let path = &found.path;
+    let look = || {
+        let metadata = fs::symlink_metadata(path)?;
+        let Some(kind) = Kind::of(path, &metadata, request.block)? else {
             return Ok(None);
         };
-        // What mke2fs and debugfs make of the root directory: nothing of when it was read or its attributes changed.
-        (node.read_at, node.changed_at) = (self.request.now, self.request.now);
-        self.nodes = vec![node, Node::lost_and_found(self.request.now)];
-        self.enter(ROOT, &[])?;
-        while let Some(pending) = self.pending.pop() {
-            if self.visit(pending)?.is_none() {
-                return Ok(None);
-            }
+        let is_linked = !metadata.is_dir() && metadata.nlink() > 1;
+        let node = Node::of_file(path.clone(), &found.relative, &metadata, kind)?;
+        Ok(node.map(|node| Looked {
+            node,
+            identity: is_linked.then(|| (metadata.dev(), metadata.ino())),
+        }))
+    };
+    look().map_err(|source| at(path, source))
+}
+
+/// Puts together what was found.
+struct Assembly {
+    nodes: Vec<Node>,
+    /// The node of each path that was found, in their order.
+    places: Vec<usize>,
+    /// Files with several names by device and number.
+    linked: HashMap<(u64, u64), usize>,
+}
+
+impl Assembly {
+    fn add(&mut self, looked: Looked, found: &Found<'_>) {
+        let parent = found.parent.map_or(ROOT, |parent| self.places[parent]);
+        let Looked { mut node, identity } = looked;
+        let linked = identity.and_then(|identity| self.linked.get(&identity).copied());
+        if let Kind::Directory { parent: own, .. } = &mut node.kind {
+            *own = parent;
         }
-        Ok(self.complete().then_some(Tree { nodes: self.nodes }))
+        let index = if let Some(linked) = linked {
+            linked
+        } else if node.is_directory() && found.relative == LOST_AND_FOUND_NAME {
+            self.nodes[LOST_AND_FOUND] = node;
+            LOST_AND_FOUND
+        } else {
+            self.nodes.push(node);
+            self.nodes.len() - 1
+        };
+        if let Some(identity) = identity {
+            self.linked.insert(identity, index);
+        }
+        self.places.push(index);
+        self.nodes[index].names += 1;
+        if let Kind::Directory { entries, .. } = &mut self.nodes[parent].kind {
+            entries.push(Entry {
+                name: found.name().to_owned(),
+                node: index,
+            });
+        }
     }
 
-    /// Enters the names, and adds the directory for lost files where the tree has none.
+    /// Adds the directory for lost files where the tree has none; returns whether it is one where the tree has it.
     fn complete(&mut self) -> bool {
         let Kind::Directory { entries, .. } = &mut self.nodes[ROOT].kind else {
             return false;
@@ -114,107 +163,6 @@ impl Walk<'_> {
             ),
         }
         true
-    }
-
-    /// Looks at what stands at a path; nothing is returned when we don't know its kind.
-    fn visit(&mut self, pending: Pending) -> Result<Option<()>, ExtError> {
-        let Pending {
-            path,
-            relative,
-            name,
-            parent,
-        } = pending;
-        let (directory, _) = split(&relative);
-        if let Some(listed) = self
-            .added
-            .get(directory)
-            .and_then(|names| names.get(name.as_slice()))
-        {
-            let node = Node::of_device_node(listed, self.request.now);
-            self.add(node, parent, name);
-            return Ok(Some(()));
-        }
-        let metadata = fs::symlink_metadata(&path).map_err(|source| at(&path, source))?;
-        let identity = (metadata.dev(), metadata.ino());
-        if let Some(node) = self.linked.get(&identity).copied() {
-            self.enter_name(parent, name, node);
-            return Ok(Some(()));
-        }
-        let Some(kind) =
-            Kind::of(&path, &metadata, parent, self.request.block).map_err(|source| at(&path, source))?
-        else {
-            return Ok(None);
-        };
-        let is_directory = matches!(kind, Kind::Directory { .. });
-        let Some(node) =
-            Node::of_file(path.clone(), &relative, &metadata, kind).map_err(|source| at(&path, source))?
-        else {
-            return Ok(None);
-        };
-        let index = if is_directory && relative == LOST_AND_FOUND_NAME {
-            self.nodes[LOST_AND_FOUND] = node;
-            self.enter_name(parent, name, LOST_AND_FOUND);
-            LOST_AND_FOUND
-        } else {
-            self.add(node, parent, name)
-        };
-        if is_directory {
-            self.enter(index, &relative)?;
-        } else if metadata.nlink() > 1 {
-            self.linked.insert(identity, index);
-        }
-        Ok(Some(()))
-    }
-
-    fn add(&mut self, node: Node, parent: usize, name: Vec<u8>) -> usize {
-        let index = self.nodes.len();
-        self.nodes.push(node);
-        self.enter_name(parent, name, index);
-        index
-    }
-
-    fn enter_name(&mut self, parent: usize, name: Vec<u8>, node: usize) {
-        self.nodes[node].names += 1;
-        if let Kind::Directory { entries, .. } = &mut self.nodes[parent].kind {
-            entries.push(Entry { name, node });
-        }
-    }
-
-    /// Has what a directory holds looked at next.
-    fn enter(&mut self, index: usize, relative: &[u8]) -> Result<(), ExtError> {
-        let path = self.nodes[index].path.clone();
-        let names: io::Result<Vec<OsString>> =
-            fs::read_dir(&path).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
-        let mut names = names.map_err(|source| at(&path, source))?;
-        if let Some(added) = self.added.get(relative) {
-            names.extend(added.keys().map(|name| OsStr::from_bytes(name).to_owned()));
-        }
-        // The first comes last, from where it is taken.
-        names.sort_unstable_by(|one, other| other.cmp(one));
-        names.dedup();
-        self.pending.extend(names.into_iter().map(|name| Pending {
-            path: path.join(&name),
-            relative: join(relative, name.as_bytes()),
-            name: name.into_vec(),
-            parent: index,
-        }));
-        Ok(())
-    }
-}
-
-/// Splits a path into its directory and its name.
-fn split(relative: &[u8]) -> (&[u8], &[u8]) {
-    let slash = relative.iter().rposition(|byte| *byte == b'/');
-    slash.map_or((&[], relative), |slash| {
-        (&relative[..slash], &relative[slash + 1..])
-    })
-}
-
-fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    if directory.is_empty() {
-        name.to_owned()
-    } else {
-        [directory, name].join(&b'/')
     }
 }
 

@@ -176,13 +176,8 @@ impl Kind {
         }
     }
 
-    /// Returns what stands at a path in the directory `parent`; nothing is returned when we don't know it.
-    pub(super) fn of(
-        path: &Path,
-        metadata: &Metadata,
-        parent: usize,
-        block: u64,
-    ) -> io::Result<Option<Self>> {
+    /// Returns what stands at a path; nothing is returned when we don't know it. A directory's parent is yet to be set.
+    pub(super) fn of(path: &Path, metadata: &Metadata, block: u64) -> io::Result<Option<Self>> {
         let format = metadata.file_type();
         let device = |kind| {
             let number = metadata.rdev();
@@ -191,7 +186,7 @@ impl Kind {
             Some(Self::Device { kind, major, minor })
         };
         Ok(if format.is_dir() {
-            Some(Self::directory_in(parent))
+            Some(Self::directory_in(ROOT))
         } else if format.is_file() {
             Some(Self::File {
                 size: metadata.len(),
