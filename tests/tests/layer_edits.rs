@@ -4,6 +4,7 @@
 //! less, and both come to the same bytes.
 
 mod elements;
+mod mirror;
 mod model;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use std::process::Command;
 use crate::world::{Ran, World, succeed};
 
 use self::elements::{Elements, Generator};
+use self::mirror::Mirror;
 use self::model::{Expected, Model};
 
 /// What the console says of a unit whose work was done before.
@@ -24,6 +26,9 @@ const RUNNING: &str = "running ";
 /// What it says where nothing at all is to be done.
 const NOTHING_HAS_CHANGED: &str = "nothing has changed: the image is that of an earlier build";
 
+/// How many edits are told of where a build does not do what it has to.
+const LAST_EDITS: usize = 12;
+
 /// What a build did, as far as the model foretells it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Done {
@@ -33,10 +38,12 @@ struct Done {
     running: Vec<String>,
 }
 
-fn build(world: &World, elements: &Elements) -> Command {
-    let mut build = world.program("dib");
+fn build(world: &World, mirror: &Mirror, elements: &Elements) -> Command {
+    let mut build = world.program("myorg-dib");
     build
-        .args(["build", "-n", "-t", "tar", "os", "one", "two"])
+        .args(["build", "-n", "-t", "tar", "os", "one", "two", "myorg-mirror"])
+        .env("MYORG_MIRROR", mirror.url())
+        .env("no_proxy", "127.0.0.1")
         .env("ELEMENTS_PATH", world.path("home/elements"))
         .env("DIB_INIT_SYSTEM", "sysv")
         .env("SOURCE_DATE_EPOCH", "1700000000")
@@ -109,7 +116,7 @@ fn what_is_unchanged_is_reused_and_nothing_else() {
         std::env::var(name).map_or(default, |number| number.parse().expect("a number is needed"))
     };
     let (edits, seed) = (number_in("DIB_TEST_EDITS", 60), number_in("DIB_TEST_SEED", 1));
-    let world = World::new();
+    let (world, mirror) = (World::new(), Mirror::start());
     let mut generator = Generator::of(seed);
     let mut elements = Elements::default();
     let mut model = Model::default();
@@ -119,13 +126,15 @@ fn what_is_unchanged_is_reused_and_nothing_else() {
             told.push(elements.edit(&mut generator));
         }
         elements.write(&world);
+        mirror.serve(&elements.published());
         let context = |what: &str| {
+            let last = &told[told.len().saturating_sub(LAST_EDITS)..];
             format!(
-                "{what} after edit {edit} of seed {seed}; the edits so far:\n{}",
-                told.join("\n")
+                "{what} after edit {edit} of seed {seed}; the last edits:\n{}",
+                last.join("\n")
             )
         };
-        let ran = succeed(build(&world, &elements).arg("--explain"));
+        let ran = succeed(build(&world, &mirror, &elements).arg("--explain"));
         if ran.stderr.contains("this build goes without layers") {
             return;
         }
@@ -148,7 +157,7 @@ fn what_is_unchanged_is_reused_and_nothing_else() {
             assert_eq!(in_journal, ran, "{}", context("the journal is another"));
         }
         let of_layers = image(&world);
-        succeed(build(&world, &elements).arg("--no-layers"));
+        succeed(build(&world, &mirror, &elements).arg("--no-layers"));
         assert!(of_layers == image(&world), "{}", context("the images differ"));
     }
     world.assert_nothing_is_left();

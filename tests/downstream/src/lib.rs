@@ -3,6 +3,7 @@
 //! README's "Add an element" is this crate.
 
 pub mod harden_sshd;
+pub mod mirror;
 pub mod tiny;
 
 use dib_core::{DuplicateElement, Element, Phase, Registry, Variable};
@@ -20,5 +21,6 @@ pub fn register(registry: &mut Registry) -> Result<(), DuplicateElement> {
             .variable(Variable::new("MYORG_ROOT_LOGIN", "who may log in as root").default("no"))
             .hook(Phase::PostInstall, "50-harden-sshd", harden_sshd::harden_sshd),
     )?;
+    registry.add(mirror::element())?;
     registry.add(tiny::element())
 }

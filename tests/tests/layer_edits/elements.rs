@@ -20,9 +20,17 @@ for program in bash env; do
 done
 "#;
 
-/// Each phase with scripts, and the rule that no archive vouches for any.
-const RULES: &str = "root.d/* stable\nextra-data.d/* stable\npre-install.d/* stable\ninstall.d/* stable\n\
-                     post-install.d/* stable\npost-root.d/* stable\nfinalise.d/* stable\ncleanup.d/* stable\n";
+/// What no archive vouches for.
+const OF_OS: &str = "root.d/* stable\n";
+const OF_ONE: &str = "root.d/* stable\nextra-data.d/* stable\npre-install.d/* stable\ninstall.d/* stable\n\
+                      post-install.d/* stable\npost-root.d/* stable\nfinalise.d/* stable\ncleanup.d/* stable\n";
+/// The other scripts stand as long as the mirror's index does.
+const OF_TWO: &str = "finalise.d/* stable\ncleanup.d/* stable\n";
+/// The checksums of the two base images that there are, which are their numbers and nothing else.
+const CHECKSUMS: [&str; 2] = [
+    "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+    "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
+];
 
 /// The phases of the scripts that are edited.
 const PHASES: [&str; 10] = [
@@ -79,6 +87,10 @@ pub(super) struct Elements {
     /// What is in the two files of the host of which a variable names one.
     files: [u32; 2],
     named: usize,
+    /// Which base image the mirror has.
+    pub(super) base: usize,
+    /// The versions of the two packages that the mirror has.
+    versions: [u32; 2],
 }
 
 impl Generator {
@@ -151,6 +163,8 @@ impl Default for Elements {
             of_session: Some(0),
             files: [0; 2],
             named: 0,
+            base: 0,
+            versions: [0; 2],
         }
     }
 }
@@ -158,7 +172,7 @@ impl Default for Elements {
 impl Elements {
     /// Changes something, or now and then nothing, and says what.
     pub(super) fn edit(&mut self, generator: &mut Generator) -> String {
-        let kind = generator.below(20);
+        let kind = generator.below(22);
         let value = generator.value();
         let place = generator.below(self.scripts.len());
         let script = &mut self.scripts[place];
@@ -167,7 +181,7 @@ impl Elements {
             3 => script.mode = generator.one_of(&[0o755, 0o700, 0o744]),
             4 => script.mode = generator.one_of(&[0o755, 0o644]),
             5 | 6 => script.word = generator.one_of(&["first", "other", "third"]),
-            7 | 8 => script.order = generator.one_of(&[20, 50, 80]),
+            7 | 8 => script.order = generator.one_of(&[12, 50, 80]),
             9 | 10 => script.is_there = !script.is_there,
             11 => script.element = generator.one_of(&["one", "two"]),
             12 => script.mentions_session = !script.mentions_session,
@@ -178,13 +192,16 @@ impl Elements {
             16 => self.seen = [None, Some(0), Some(1)][generator.below(3)],
             17 => self.of_session = [None, Some(0), Some(1)][generator.below(3)],
             18 => self.files[generator.below(2)] = value,
-            _ => self.named = generator.below(2),
+            19 => self.named = generator.below(2),
+            20 => self.base = generator.below(2),
+            _ => self.versions[generator.below(2)] = value,
         }
         let script = &self.scripts[place];
         match kind {
             0..=12 => format!("{kind}: {script:?}"),
             _ => format!(
-                "{kind}: words {} {:o} {}, environment {}, seen {:?}, of session {:?}, files {:?} {}",
+                "{kind}: words {} {:o} {}, environment {}, seen {:?}, of session {:?}, files {:?} {}, \
+                 base {}, versions {:?}",
                 self.words,
                 self.words_mode,
                 self.words_mention_session,
@@ -192,7 +209,9 @@ impl Elements {
                 self.seen,
                 self.of_session,
                 self.files,
-                self.named
+                self.named,
+                self.base,
+                self.versions
             ),
         }
     }
@@ -204,8 +223,8 @@ impl Elements {
             mode,
         };
         let mut files = BTreeMap::new();
-        for element in ["os", "one", "two"] {
-            files.insert((element, "element-layers".to_owned()), file(RULES, 0o644));
+        for (element, rules) in [("os", OF_OS), ("one", OF_ONE), ("two", OF_TWO)] {
+            files.insert((element, "element-layers".to_owned()), file(rules, 0o644));
         }
         files.insert(
             ("os", "element-provides".to_owned()),
@@ -261,6 +280,17 @@ impl Elements {
     /// Returns the file that a variable names, and what is in it.
     pub(super) fn named_file(&self) -> (usize, u32) {
         (self.named, self.files[self.named])
+    }
+
+    /// Returns what the mirror says of what it has.
+    pub(super) fn index(&self) -> String {
+        let [first, second] = self.versions;
+        format!("base {}\nfirst {first}\nsecond {second}\n", CHECKSUMS[self.base])
+    }
+
+    /// Returns the mirror's files.
+    pub(super) fn published(&self) -> [(&'static str, String); 2] {
+        [("index", self.index()), ("base", self.base.to_string())]
     }
 
     /// Returns whether there is a hook, such as `install.d/50-site`.

@@ -119,33 +119,53 @@ fn units(elements: &Elements, phases: &[Phase]) -> Vec<Unit> {
             names.iter().map(of_step).collect()
         };
         units.extend(steps(before));
-        let inside = format!("{phase}.d/");
-        let mut hooks: Vec<_> = files
-            .iter()
-            .filter(|((_, place), file)| place.starts_with(&inside) && file.mode & 0o111 != 0)
-            .collect();
-        hooks.sort_by_key(|((_, place), _)| place.clone());
-        for ((element, place), file) in hooks {
-            let mut inputs = vec![
-                environment_files(&files),
-                format!("{:o} {}", file.mode, file.text),
-                beside(&files),
-                format!("{:?} {}", elements.seen, elements.named_file().0),
-            ];
-            if file.text.contains(OF_SESSION) || beside(&files).contains(OF_SESSION) {
-                inputs.push(format!("{:?}", elements.of_session));
-            }
-            if ON_HOST.contains(phase) {
-                inputs.push(elements.named_file().1.to_string());
-            }
-            units.push(Unit {
-                name: format!("{place} of {element}"),
-                inputs,
-            });
-        }
+        units.extend(hooks(elements, &files, phase));
         units.extend(steps(after));
     }
     units
+}
+
+/// Returns the hooks of a phase, in the order of their names.
+fn hooks(elements: &Elements, files: &Files, phase: &str) -> Vec<Unit> {
+    let mut hooks = Vec::new();
+    if phase == "root" {
+        let of_mirror = [
+            ("15-mirror-base", elements.base.to_string()),
+            ("16-mirror-packages", elements.index()),
+        ];
+        hooks.extend(of_mirror.map(|(name, input)| Unit {
+            name: format!("root.d/{name} of myorg-mirror"),
+            inputs: vec![environment_files(files), input],
+        }));
+    }
+    let inside = format!("{phase}.d/");
+    for ((element, place), file) in files {
+        if !place.starts_with(&inside) || file.mode & 0o111 == 0 {
+            continue;
+        }
+        let mut inputs = vec![
+            environment_files(files),
+            format!("{:o} {}", file.mode, file.text),
+            beside(files),
+            format!("{:?} {}", elements.seen, elements.named_file().0),
+        ];
+        if file.text.contains(OF_SESSION) || beside(files).contains(OF_SESSION) {
+            inputs.push(format!("{:?}", elements.of_session));
+        }
+        if ON_HOST.contains(&phase) {
+            inputs.push(elements.named_file().1.to_string());
+        }
+        if *element == "two" {
+            // Its scripts may fetch something by themselves.
+            inputs.push(elements.index());
+        }
+        hooks.push(Unit {
+            name: format!("{place} of {element}"),
+            inputs,
+        });
+    }
+    hooks.sort_by(|left, right| left.name.cmp(&right.name));
+    hooks
 }
 
 /// Returns what is in `environment.d`, on which each unit hangs.
