@@ -226,10 +226,13 @@ fn a_damaged_layer_is_made_again() {
 #[test]
 fn builds_share_a_store_and_are_killed_on_it() {
     const AT_ONCE: usize = 8;
+    // Less than the layers and images of both commands take together.
+    const LIMIT: u64 = 100_000;
     let rounds = std::env::var("DIB_TEST_ROUNDS").map_or(4, |rounds| rounds.parse().unwrap());
     let world = World::new();
     let commands = ["echo a > /etc/a", "echo b > /etc/b"];
     let expected = commands.map(|command| image_without_layers(&world, command));
+    let mut largest = 0;
     let mut state: u32 = 7;
     let mut next = |bound: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -243,6 +246,7 @@ fn builds_share_a_store_and_are_killed_on_it() {
             let mut command = build(&world, commands[which]);
             command
                 .args(["-o", &name])
+                .env("DIB_LAYERS_MAX_SIZE", format!("{LIMIT}B"))
                 .stdout(Stdio::null())
                 .stderr(Stdio::piped());
             let is_killed = next(3) == 0;
@@ -267,7 +271,17 @@ fn builds_share_a_store_and_are_killed_on_it() {
                 "round {round}: the image of {name} differs\n{said}"
             );
         }
+        let sizes = packs(&world)
+            .into_iter()
+            .map(|pack| fs::metadata(pack).map_or(0, |found| found.len()));
+        let size = sizes.sum::<u64>();
+        assert!(size <= LIMIT, "round {round}: the store has {size} bytes");
+        largest = largest.max(size);
     }
+    assert!(
+        largest > LIMIT / 2,
+        "the store has never had more than {largest} bytes"
+    );
     let mut verify = world.program("dib");
     verify.args(["cache", "verify"]);
     let verified = succeed(&mut verify).stdout;
