@@ -111,11 +111,12 @@ impl<'l> KeptImages<'l> {
 
     /// Returns what clusters of images like this one were compressed to.
     pub(crate) fn clusters(&self) -> Option<KnownImage<StoredFile>> {
+        // To be looked into is to be used, so none is where no use can be made of it.
+        let output = self.outputs.iter().find(|output| is_qcow2(&output.format))?;
         let candidates = self.store.candidates(&self.family).ok()?;
         candidates.iter().find_map(|candidate| {
             let record = self.store.find(&candidate.key).ok()??;
             let index = ClusterIndex::from_bytes(&record.read(CLUSTERS).ok()?).ok()?;
-            let output = self.outputs.iter().find(|output| is_qcow2(&output.format))?;
             let file = record.file(output.path.extension()?).ok()?;
             Some(KnownImage::new(file, index))
         })

@@ -125,6 +125,30 @@ impl HookContext<'_> {
         digest_of_files(&directory, |_, _| true).unwrap_or_else(|error| error.to_string())
     }
 
+    /// Returns what elements say that a hook of the plan depends on.
+    ///
+    /// A script that holds as long as an archive's index does depends on the index even where it comes before the hook that
+    /// knows it; those after that hook do so by what comes before them.
+    ///
+    /// # Errors
+    /// When an element can't tell, as when its archive can't be had.
+    pub fn inputs_of(&self, hook: &PlannedHook) -> Result<Vec<(String, String)>, HookError> {
+        if let Some(inputs) = hook.inputs {
+            return inputs(self);
+        }
+        let plan = self.build().plan;
+        let mut all = Vec::new();
+        if !hook.body.is_native() && plan.layer_rule_of(hook) == LayerRule::Archive {
+            let place = |hook: &PlannedHook| (hook.phase, hook.name.clone());
+            for later in plan.hooks().iter().filter(|other| place(other) > place(hook)) {
+                if let Some(inputs) = later.inputs {
+                    all.extend(inputs(&HookContext::of_hook(self.build(), later))?);
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// Records what a script sees.
     fn saw_script(&self, hook: &PlannedHook) {
         let inside = format!("{}.d/{}", hook.phase, hook.name);

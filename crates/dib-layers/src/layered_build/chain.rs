@@ -46,9 +46,7 @@ pub(super) fn base_of(
     add(&mut hasher, name_of(unit).as_bytes());
     if let Unit::Hook(hook) = unit {
         add(&mut hasher, hook.element.as_str().as_bytes());
-        if let Some(inputs) = hook.inputs {
-            parts.extend(inputs(ctx)?);
-        }
+        parts.extend(ctx.inputs_of(hook)?);
     }
     for (name, value) in &parts {
         add(&mut hasher, name.as_bytes());
