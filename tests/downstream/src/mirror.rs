@@ -17,6 +17,7 @@ pub fn element() -> Element {
     Element::new("myorg-mirror")
         .about("A base image and packages from my organisation's mirror")
         .variable(Variable::new("MYORG_MIRROR", "the address of the mirror"))
+        .variable(Variable::new("MYORG_FLAVOUR", "the packages' flavour"))
         .hook(Phase::Root, "15-mirror-base", mirror_base)
         .inputs_of(Phase::Root, "15-mirror-base", checksum_of_base)
         .hook(Phase::Root, "16-mirror-packages", mirror_packages)
@@ -34,7 +35,12 @@ fn mirror_base(ctx: &HookContext<'_>) -> Result<(), HookError> {
 fn mirror_packages(ctx: &HookContext<'_>) -> Result<(), HookError> {
     let index = index(ctx)?;
     let packages: Vec<&str> = index.lines().filter(|line| !line.starts_with(BASE)).collect();
-    ctx.write("/etc/packages", packages.join("\n"), 0o644)
+    let flavour = ctx.variable("MYORG_FLAVOUR").unwrap_or("none");
+    ctx.write(
+        "/etc/packages",
+        format!("{}\n{flavour}\n", packages.join("\n")),
+        0o644,
+    )
 }
 
 fn checksum_of_base(ctx: &HookContext<'_>) -> Result<Vec<(String, String)>, HookError> {

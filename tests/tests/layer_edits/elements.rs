@@ -91,6 +91,8 @@ pub(super) struct Elements {
     pub(super) base: usize,
     /// The versions of the two packages that the mirror has.
     versions: [u32; 2],
+    /// A variable that a hook of the mirror's element looks at.
+    pub(super) flavour: Option<u32>,
 }
 
 impl Generator {
@@ -165,6 +167,7 @@ impl Default for Elements {
             named: 0,
             base: 0,
             versions: [0; 2],
+            flavour: None,
         }
     }
 }
@@ -172,7 +175,7 @@ impl Default for Elements {
 impl Elements {
     /// Changes something, or now and then nothing, and says what.
     pub(super) fn edit(&mut self, generator: &mut Generator) -> String {
-        let kind = generator.below(22);
+        let kind = generator.below(23);
         let value = generator.value();
         let place = generator.below(self.scripts.len());
         let script = &mut self.scripts[place];
@@ -194,14 +197,15 @@ impl Elements {
             18 => self.files[generator.below(2)] = value,
             19 => self.named = generator.below(2),
             20 => self.base = generator.below(2),
-            _ => self.versions[generator.below(2)] = value,
+            21 => self.versions[generator.below(2)] = value,
+            _ => self.flavour = [None, Some(0), Some(1)][generator.below(3)],
         }
         let script = &self.scripts[place];
         match kind {
             0..=12 => format!("{kind}: {script:?}"),
             _ => format!(
                 "{kind}: words {} {:o} {}, environment {}, seen {:?}, of session {:?}, files {:?} {}, \
-                 base {}, versions {:?}",
+                 base {}, versions {:?}, flavour {:?}",
                 self.words,
                 self.words_mode,
                 self.words_mention_session,
@@ -211,7 +215,8 @@ impl Elements {
                 self.files,
                 self.named,
                 self.base,
-                self.versions
+                self.versions,
+                self.flavour
             ),
         }
     }
@@ -270,7 +275,11 @@ impl Elements {
     /// Returns the variables that are set for a build.
     pub(super) fn variables(&self, world: &World) -> Vec<(&'static str, String)> {
         let file = world.path(&format!("home/file{}", self.named));
-        let optional = [("EDITS_SEEN", self.seen), (OF_SESSION, self.of_session)];
+        let optional = [
+            ("EDITS_SEEN", self.seen),
+            (OF_SESSION, self.of_session),
+            ("MYORG_FLAVOUR", self.flavour),
+        ];
         let set = optional
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?.to_string())));

@@ -131,7 +131,10 @@ fn hooks(elements: &Elements, files: &Files, phase: &str) -> Vec<Unit> {
     if phase == "root" {
         let of_mirror = [
             ("15-mirror-base", elements.base.to_string()),
-            ("16-mirror-packages", elements.index()),
+            (
+                "16-mirror-packages",
+                format!("{:?} {}", elements.flavour, elements.index()),
+            ),
         ];
         hooks.extend(of_mirror.map(|(name, input)| Unit {
             name: format!("root.d/{name} of myorg-mirror"),
@@ -147,7 +150,12 @@ fn hooks(elements: &Elements, files: &Files, phase: &str) -> Vec<Unit> {
             environment_files(files),
             format!("{:o} {}", file.mode, file.text),
             beside(files),
-            format!("{:?} {}", elements.seen, elements.named_file().0),
+            format!(
+                "{:?} {:?} {}",
+                elements.seen,
+                elements.flavour,
+                elements.named_file().0
+            ),
         ];
         if file.text.contains(OF_SESSION) || beside(files).contains(OF_SESSION) {
             inputs.push(format!("{:?}", elements.of_session));
