@@ -122,6 +122,10 @@ pub(super) fn fill(
             (node.read_at, node.changed_at) = (now, now);
         }
     }
+    if let Some(node) = prepared::too_often_linked(&tree) {
+        // mke2fs would miscount.
+        return Err(tree::at(&node.path, io::ErrorKind::TooManyLinks.into()));
+    }
     let Some(prepared) = Prepared::new(&tree, &geometry, empty.first_inode) else {
         return Ok(Filled::Declined);
     };

@@ -150,10 +150,15 @@ pub(super) fn content(kind: &Kind) -> Content {
     Content::Own(own)
 }
 
-/// Returns how many links a node's inode has; nothing is returned when they are too many.
+/// Returns a file that has more names than its inode can count.
+pub(super) fn too_often_linked(tree: &Tree) -> Option<&Node> {
+    tree.nodes.iter().find(|node| node.names > MOST_LINKS)
+}
+
+/// Returns how many links a node's inode has; nothing is returned when a directory's are too many.
 pub(super) fn links(node: &Node, tree: &Tree, geometry: &Geometry) -> Option<u64> {
     let Kind::Directory { entries, .. } = &node.kind else {
-        return Some(node.names).filter(|links| *links <= MOST_LINKS);
+        return Some(node.names);
     };
     let directories = entries
         .iter()
