@@ -1,6 +1,7 @@
 //! How a qcow2 image is written, and what the options are called.
 
 use super::ZSTD_LEVEL;
+use super::compressor::RANDOM_RULE;
 use crate::deflate;
 use crate::format_options::{FormatOptionError, known_value, switch};
 
@@ -130,7 +131,7 @@ impl Qcow2Options {
     pub fn cluster_key(&self) -> Option<String> {
         let encoder = match self.compression {
             Compression::None => return None,
-            Compression::Zlib => format!("zlib {}", deflate::VERSION),
+            Compression::Zlib => format!("zlib {}.{RANDOM_RULE}", deflate::VERSION),
             Compression::Zstd => format!("zstd {} {ZSTD_LEVEL}", zstd::zstd_safe::version_number()),
         };
         Some(format!("{encoder} in {}", self.cluster_size.bytes()))
