@@ -132,10 +132,48 @@ impl<'b> Build<'b> {
         nodes.get(count..).unwrap_or_default().to_vec()
     }
 
+    /// Lets none of the device nodes that have been kept be later than a time, in seconds since 1970.
+    pub(crate) fn clamp_device_nodes(&self, latest: i64) {
+        clamp(
+            &mut self.kept_nodes.lock().unwrap_or_else(PoisonError::into_inner),
+            latest,
+        );
+    }
+
     pub(crate) fn keep_device_nodes(&self, nodes: Vec<DeviceNode>) {
         self.kept_nodes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .extend(nodes);
+    }
+}
+
+fn clamp(nodes: &mut [DeviceNode], latest: i64) {
+    for node in nodes {
+        node.mtime = node.mtime.min(latest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dib_sys::DeviceKind;
+
+    use super::*;
+
+    #[test]
+    fn device_nodes_are_not_later_than_they_may_be() {
+        let made_at = |mtime| DeviceNode {
+            path: "/dev/console".parse().unwrap(),
+            kind: DeviceKind::Character,
+            major: 5,
+            minor: 1,
+            mode: 0o600,
+            uid: 0,
+            gid: 0,
+            mtime,
+        };
+        let mut nodes = [made_at(1), made_at(3)];
+        clamp(&mut nodes, 2);
+        assert_eq!(nodes.map(|node| node.mtime), [1, 2]);
     }
 }

@@ -213,6 +213,7 @@ fn latest_time(ctx: &HookContext<'_>) -> Result<Option<i64>, HookError> {
 fn clamp_times(ctx: &HookContext<'_>) -> Result<(), HookError> {
     if let Some(latest) = latest_time(ctx)? {
         let entries = ctx.build().target.clamp_times(latest)?;
+        ctx.build().clamp_device_nodes(latest);
         ctx.record(Effect::ClampTimes { latest, entries });
     }
     Ok(())
