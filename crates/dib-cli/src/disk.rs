@@ -37,12 +37,7 @@ pub(crate) fn plan<'r>(registry: &'r Registry, spec: &ImageSpec) -> Result<(Plan
 
 fn disk_spec(plan: &Plan<'_>) -> Result<DiskSpec, CliError> {
     let layout = with_sector_size(layout(plan)?, plan)?;
-    let mut root = root_file_system(&plan.spec().output)?;
-    if plan.variables().get("DIB_RELEASE") == Some("trusty") && root.kind == FileSystemType::Ext4 {
-        // Its e2fsck takes the feature for damage.
-        root.options
-            .splice(0..0, ["-O", "^metadata_csum"].map(str::to_owned));
-    }
+    let root = root_of_plan(plan)?;
     let size = image_size(&plan.spec().output);
     DiskSpec::new(layout, &root, size, seed(plan.variables().get(SOURCE_DATE_EPOCH))?).map_err(|error| {
         CliError::new(ErrorKind::Usage, error)
@@ -56,8 +51,7 @@ fn disk_spec(plan: &Plan<'_>) -> Result<DiskSpec, CliError> {
 /// When the disk can't be as it is wanted.
 pub(crate) fn origin(plan: &Plan<'_>) -> Result<String, CliError> {
     let layout = with_sector_size(layout(plan)?, plan)?;
-    let output = &plan.spec().output;
-    let (root, size) = (root_file_system(output)?, image_size(output));
+    let (root, size) = (root_of_plan(plan)?, image_size(&plan.spec().output));
     let seed = seed(plan.variables().get(SOURCE_DATE_EPOCH))?;
     Ok(format!("{layout:?} {root:?} {size:?} {seed:?}"))
 }
@@ -128,6 +122,17 @@ fn layout(plan: &Plan<'_>) -> Result<BlockDeviceConfig, CliError> {
 struct LayoutFileError {
     path: Utf8PathBuf,
     source: io::Error,
+}
+
+/// Returns what a plan's root file system is like: with the user's wishes, and what the release of its system needs.
+fn root_of_plan(plan: &Plan<'_>) -> Result<RootFileSystem, CliError> {
+    let mut root = root_file_system(&plan.spec().output)?;
+    if plan.variables().get("DIB_RELEASE") == Some("trusty") && root.kind == FileSystemType::Ext4 {
+        // Its e2fsck takes the feature for damage.
+        root.options
+            .splice(0..0, ["-O", "^metadata_csum"].map(str::to_owned));
+    }
+    Ok(root)
 }
 
 fn root_file_system(output: &OutputSpec) -> Result<RootFileSystem, CliError> {
@@ -236,6 +241,19 @@ mod tests {
             partitioned.variables.get("DIB_MOUNTPOINTS").map(String::as_str),
             Some("/")
         );
+    }
+
+    #[test]
+    fn what_an_image_hangs_on_has_the_needs_of_its_release() {
+        let registry = registry();
+        let origin_for = |release: &str| {
+            let mut spec = ImageSpec::of_elements(&["tiny"]);
+            spec.variables
+                .insert("DIB_RELEASE".to_owned(), release.to_owned());
+            origin(&plan(&registry, &spec).unwrap().0).unwrap()
+        };
+        assert_ne!(origin_for("trusty"), origin_for("xenial"));
+        assert_eq!(origin_for("xenial"), origin_for("noble"));
     }
 
     #[test]
