@@ -145,10 +145,10 @@ impl Script {
 impl Default for Elements {
     fn default() -> Self {
         let scripts = PHASES.iter().enumerate().map(|(place, phase)| Script {
-            element: ["one", "two"][place % 2],
+            element: ["two", "one"][place % 2],
             phase,
             is_there: true,
-            order: 50,
+            order: 12,
             word: "first",
             place,
             mode: 0o755,
