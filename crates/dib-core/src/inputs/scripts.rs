@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::traces::{Traces, names_results};
+use super::traces::{Traces, named_paths, names_results};
 use super::{PLACES, Source, digest, digest_of_file};
 use crate::layering::is_kept;
 use crate::{HookContext, HookError, LayerRule, Phase, Plan, PlannedHook};
@@ -158,7 +158,7 @@ impl HookContext<'_> {
         }
         self.saw_as_script(Some(&inside), rule);
         if !hook.phase.runs_in_target() {
-            for path in self.files_of_variables() {
+            for path in self.named_files(&inside) {
                 self.saw_host_file(&path);
             }
             // Once the tree is prepared for its disk, most of what is left to do is to leave something beside the image.
@@ -255,17 +255,21 @@ impl HookContext<'_> {
         mentioned
     }
 
-    /// Returns the files of the host that variables name.
-    fn files_of_variables(&self) -> Vec<Utf8PathBuf> {
+    /// Returns the files of the host that variables name, or a script, whether they are there or not.
+    fn named_files(&self, inside: &str) -> BTreeSet<Utf8PathBuf> {
         let variables = &self.build().variables;
         let own = variables.get("TMP_BUILD_DIR").unwrap_or_default();
+        let script = fs::read(self.hooks_path().join(inside)).unwrap_or_default();
         let values = variables.environment().into_values();
         values
-            .filter(|value| value.starts_with('/') && (own.is_empty() || !value.starts_with(own)))
+            .filter(|value| value.starts_with('/'))
             .map(Utf8PathBuf::from)
-            .filter(|path| {
-                fs::metadata(path)
-                    .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LARGEST_NAMED_FILE)
+            .chain(named_paths(&script, variables))
+            .filter(|path| own.is_empty() || !path.as_str().starts_with(own))
+            .filter(|path| match fs::metadata(path) {
+                Ok(metadata) => metadata.is_file() && metadata.len() <= LARGEST_NAMED_FILE,
+                // A script may ask whether it is there.
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
             })
             .collect()
     }

@@ -6,10 +6,10 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::digest;
-use crate::HookContext;
+use crate::{HookContext, Variables};
 
 /// Variables that say where the results of a build are: whoever names one leaves something there.
 const OF_RESULTS: [&str; 2] = ["IMAGE_NAME", "DIB_MANIFEST_SAVE_DIR"];
@@ -64,6 +64,37 @@ pub(super) fn names_results(script: &[u8]) -> bool {
     OF_RESULTS.iter().any(|name| words.contains(name))
 }
 
+/// Returns the paths of the host that a script names: `/etc/x`, `$HOME/x` or `~/x`, whatever is there.
+pub(super) fn named_paths(script: &[u8], variables: &Variables) -> BTreeSet<Utf8PathBuf> {
+    let text = String::from_utf8_lossy(script);
+    let ends = |character: char| character.is_whitespace() || "\"'`;|&<>()=:,".contains(character);
+    let words = text.split(ends);
+    let paths = words.filter_map(|word| {
+        let word = word
+            .strip_prefix('~')
+            .map_or_else(|| word.to_owned(), |rest| format!("$HOME{rest}"));
+        let path = match word.strip_prefix('$') {
+            None => word,
+            Some(reference) => {
+                let bare = reference.strip_prefix('{').unwrap_or(reference);
+                let after = |character: char| !(character.is_ascii_alphanumeric() || character == '_');
+                let (name, rest) = bare.split_at(bare.find(after).unwrap_or(bare.len()));
+                format!(
+                    "{}{}",
+                    variables.get(name)?,
+                    rest.strip_prefix('}').unwrap_or(rest)
+                )
+            }
+        };
+        // What the kernel tells there is another thing each time.
+        let lasts = !["/proc/", "/sys/", "/dev/"]
+            .iter()
+            .any(|of_kernel| path.starts_with(of_kernel));
+        (path.starts_with('/') && lasts).then(|| path.into())
+    });
+    paths.collect()
+}
+
 /// Returns the digest of the names, kinds, sizes and times of what stands below a directory, but below those left out.
 fn digest_of_what_stands_below(directory: &Utf8Path, left_out: &[&str]) -> String {
     let of_layers = OF_LAYERS.map(|name| directory.join(name));
@@ -100,6 +131,7 @@ fn digest_of_what_stands_below(directory: &Utf8Path, left_out: &[&str]) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::variables::Origin;
 
     #[test]
     fn what_stands_beside_the_tree_is_seen() {
@@ -119,6 +151,21 @@ mod tests {
         assert_ne!(with_note, before);
         fs::write(image.join("note"), "ab").unwrap();
         assert_ne!(seen(), with_note);
+    }
+
+    #[test]
+    fn paths_are_named_in_the_ways_of_the_shell() {
+        let mut variables = Variables::default();
+        for (name, value) in [("HOME", "/home/me"), ("MINE", "/srv/mine")] {
+            variables.set(name, value, Origin::User);
+        }
+        let script =
+            b"#!/bin/bash\ncp ~/.keys \"$MINE/a\" ${MINE}/b /etc/x $OTHER/c relative /proc/mounts >/d";
+        let paths: Vec<_> = named_paths(script, &variables).into_iter().collect();
+        assert_eq!(
+            paths,
+            ["/d", "/etc/x", "/home/me/.keys", "/srv/mine/a", "/srv/mine/b"]
+        );
     }
 
     #[test]
