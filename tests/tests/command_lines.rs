@@ -137,6 +137,7 @@ fn elements_and_their_variables_are_shown() {
     manifests                    Keeps what went into the image, in it and in <image>.d/dib-manifests
     modprobe                     Keeps kernel modules from being loaded
     modprobe-blacklist           Another name for modprobe, which took its place
+    myorg-mirror                 A base image and packages from my organisation's mirror
     myorg-ssh                    An SSH server as my organisation wants it
     myorg-tiny                   An operating system of a handful of files, to try builds with
     no-final-image               Has the build write no image of a disk, as for a ramdisk
