@@ -101,9 +101,11 @@ impl BuildDirectory {
     /// Runs in the sandbox, with which what is in memory goes away.
     pub(crate) fn prepare(&self, spec: &ImageSpec) -> Result<bool, CliError> {
         let in_memory = wants_memory(&spec.workspace, total_memory());
-        let unavailable = |error| CliError::new(ErrorKind::Unavailable, error);
+        let mount = |path: &Utf8Path| {
+            mounts::tmpfs(path, None).map_err(|error| CliError::new(ErrorKind::Unavailable, error))
+        };
         if in_memory {
-            mounts::tmpfs(&self.path, None).map_err(unavailable)?;
+            mount(&self.path)?;
         }
         for directory in [self.tree(), self.hooks(), self.scratch()] {
             fs::DirBuilder::new()
@@ -113,7 +115,7 @@ impl BuildDirectory {
         }
         if in_memory {
             // A mount of its own, so that the disk and the tree don't share one limit.
-            mounts::tmpfs_for_large_files(&self.scratch()).map_err(unavailable)?;
+            mount(&self.scratch())?;
         }
         Ok(in_memory)
     }

@@ -141,25 +141,13 @@ pub fn bind_read_only_recursive(
 /// When `at` is not a directory, `size` makes no sense or the kernel refuses.
 pub fn tmpfs(at: &Utf8Path, size: Option<&str>) -> Result<(), MountError> {
     let size = size.map_or_else(String::new, |size| format!(",size={size}"));
-    tmpfs_with(at, &format!("mode=0755{size}"))
-}
-
-/// Mounts a tmpfs as [`tmpfs`] does, for few large files: in pages of several sizes where the kernel has them (`huge=` of
-/// `tmpfs(5)`), in which they are written several times as fast. A hole may read as data there, as far as a large page goes.
-///
-/// # Errors
-/// As [`tmpfs`].
-pub fn tmpfs_for_large_files(at: &Utf8Path) -> Result<(), MountError> {
-    tmpfs_with(at, "mode=0755,huge=within_size").or_else(|_| tmpfs(at, None))
-}
-
-fn tmpfs_with(at: &Utf8Path, options: &str) -> Result<(), MountError> {
+    let options = format!("mode=0755{size}");
     mount(
         Some("tmpfs"),
         at.as_str(),
         Some("tmpfs"),
         MsFlags::empty(),
-        Some(options),
+        Some(options.as_str()),
     )
     .map_err(|errno| MountError::HostMount {
         what: format!("tmpfs ({options})"),
