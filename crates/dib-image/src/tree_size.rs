@@ -5,12 +5,13 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use camino::Utf8Path;
 
 use crate::block_device::FileSystemType;
 use crate::partition_table::{PartitionTable, lay_out};
-use crate::{ByteSize, DiskSpec, FileSystem, ImageSize, PartitionSize, swap, xfs};
+use crate::{ByteSize, DiskSpec, FileSystem, ImageSize, PartitionSize, in_order, swap, xfs};
 
 /// Image sizes are multiples of this, as upstream's are.
 pub(crate) const GRANULE: ByteSize = ByteSize::from_kib(64);
@@ -142,25 +143,68 @@ fn used_kib(tree: &Utf8Path, without: &[PathBuf]) -> Result<u64, TreeSizeError> 
     let device = root.dev();
     let mut blocks = root.blocks();
     let mut linked = HashSet::new();
-    let mut pending = vec![tree.as_std_path().to_owned()];
-    while let Some(directory) = pending.pop() {
-        for entry in measure(&directory, fs::read_dir(&directory))? {
-            let path = measure(&directory, entry)?.path();
-            let metadata = measure(&path, fs::symlink_metadata(&path))?;
+    let mut level = vec![tree.as_std_path().to_owned()];
+    while !level.is_empty() {
+        let directories = std::mem::take(&mut level);
+        let share = directories.len().div_ceil(in_order::threads());
+        let listed: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = directories
+                .chunks(share)
+                .map(|directories| scope.spawn(|| list(directories, device, without)))
+                .collect();
+            let joined = threads.into_iter().map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            joined.collect()
+        });
+        for listed in listed {
+            let listed = listed?;
+            blocks += listed.blocks;
+            level.extend(listed.directories);
+            let new = listed.linked.into_iter().filter(|(file, _)| linked.insert(*file));
+            blocks += new.map(|(_, blocks)| blocks).sum::<u64>();
+        }
+    }
+    Ok(blocks.div_ceil(2))
+}
+
+/// What some directories hold.
+#[derive(Default)]
+struct Listed {
+    /// The blocks of what has one name.
+    blocks: u64,
+    /// Files that may have several names, by device and number, each with its blocks.
+    linked: Vec<((u64, u64), u64)>,
+    directories: Vec<PathBuf>,
+}
+
+/// Lists directories, but for what is on another file system than `device` and what is in `without`.
+fn list(directories: &[PathBuf], device: u64, without: &[PathBuf]) -> Result<Listed, TreeSizeError> {
+    let mut listed = Listed::default();
+    for directory in directories {
+        for entry in measure(directory, fs::read_dir(directory))? {
+            let entry = measure(directory, entry)?;
+            let metadata = measure(&entry.path(), entry.metadata())?;
+            if !metadata.is_dir() && metadata.nlink() > 1 {
+                let file = (metadata.dev(), metadata.ino());
+                listed.linked.push((file, metadata.blocks()));
+                continue;
+            }
             if metadata.is_dir() {
                 if metadata.dev() != device {
                     continue;
                 }
+                let path = entry.path();
                 if !without.contains(&path) {
-                    pending.push(path);
+                    listed.directories.push(path);
                 }
-            } else if metadata.nlink() > 1 && !linked.insert((metadata.dev(), metadata.ino())) {
-                continue;
             }
-            blocks += metadata.blocks();
+            listed.blocks += metadata.blocks();
         }
     }
-    Ok(blocks.div_ceil(2))
+    Ok(listed)
 }
 
 fn measure<T>(path: &Path, result: io::Result<T>) -> Result<T, TreeSizeError> {
