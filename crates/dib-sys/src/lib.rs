@@ -13,7 +13,7 @@
 //! - [`overlay`]: the tree as a stack of layers.
 //! - [`command`]: programs run in the target or beside it.
 //! - [`companion`]: programs that run beside this process and end with it.
-//! - [`clone_range`]: parts of files that share their blocks.
+//! - [`mod@clone_range`]: parts of files that share their blocks.
 //! - [`device_node`]: device nodes that an ordinary user's sandbox cannot make, kept for the image.
 
 pub mod clone_range;
