@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::HookContext;
 use crate::journal::Actor;
 
+mod mentions;
 mod scripts;
 mod traces;
 
@@ -213,7 +214,10 @@ impl HookContext<'_> {
                     writeln!(text, "{} {directory}", planned.element.name()).expect("writing to a string");
                 }
             }
-            PlanPart::Packages => write!(text, "{:?}", plan.packages()).expect("writing to a string"),
+            PlanPart::Packages => {
+                write!(text, "{:?} {:?}", plan.packages(), plan.spec().packages)
+                    .expect("writing to a string");
+            }
             PlanPart::Services => write!(text, "{:?}", plan.services()).expect("writing to a string"),
             PlanPart::Disk => write!(text, "{:?}", plan.disk()).expect("writing to a string"),
             PlanPart::DibEnvironment => text = self.placed_text(&self.variables.dib_environment()),

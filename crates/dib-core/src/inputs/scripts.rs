@@ -8,49 +8,11 @@ use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::mentions::{COUNT_WHERE_MENTIONED, mentioned_in};
 use super::traces::{Traces, named_paths, names_results};
-use super::{PLACES, Source, digest, digest_of_file};
+use super::{PLACES, PlanPart, Source, digest, digest_of_file};
 use crate::layering::is_kept;
 use crate::{HookContext, HookError, LayerRule, Phase, Plan, PlannedHook};
-
-/// Variables that say who builds, where the result goes and how much is told meanwhile. They count where a file of the hooks
-/// mentions them, and else they would have each build and each log-in make everything anew.
-const COUNT_WHERE_MENTIONED: [&str; 34] = [
-    "COLUMNS",
-    "COMP_WORDBREAKS",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "DIB_ARGS",
-    "DIB_CHECKSUM",
-    "DIB_DEBUG_TRACE",
-    "DIB_LAYERS",
-    "DIB_QEMU_IMG_OPTIONS",
-    "DIB_SHOW_IMAGE_USAGE",
-    "DISPLAY",
-    "IMAGE_NAME",
-    "IMAGE_TYPE",
-    "IMAGE_TYPES",
-    "INVOCATION_ID",
-    "JOURNAL_STREAM",
-    "LINES",
-    "LOGNAME",
-    "LS_COLORS",
-    "MAIL",
-    "OLDPWD",
-    "PWD",
-    "SHELL",
-    "SHLVL",
-    "SSH_AGENT_PID",
-    "SSH_AUTH_SOCK",
-    "SSH_CLIENT",
-    "SSH_CONNECTION",
-    "SSH_TTY",
-    "TERM",
-    "TMPDIR",
-    "USER",
-    "XDG_RUNTIME_DIR",
-    "XDG_SESSION_ID",
-    "_",
-];
 
 /// The largest file that counts because a variable names it, in bytes.
 const LARGEST_NAMED_FILE: u64 = 64 << 20;
@@ -183,6 +145,9 @@ impl HookContext<'_> {
                 Err(error) => self.depends_on_unknown(format!("the directory of hooks: {error}")),
             }
         }
+        if inside.is_none() {
+            self.saw_plan(PlanPart::Packages);
+        }
         if rule == LayerRule::Archive && !self.build().plan.knows_its_archive() {
             self.depends_on_unknown(
                 "what it may fetch by itself, and no archive's index tells how old that is",
@@ -241,16 +206,7 @@ impl HookContext<'_> {
                 continue;
             }
             let Ok(bytes) = fs::read(&path) else { continue };
-            let text = String::from_utf8_lossy(&bytes);
-            let words =
-                text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'));
-            let words: BTreeSet<&str> = words.collect();
-            // A lone underscore is a word of too many languages.
-            mentioned.extend(
-                COUNT_WHERE_MENTIONED
-                    .into_iter()
-                    .filter(|name| *name != "_" && words.contains(name)),
-            );
+            mentioned.extend(mentioned_in(&String::from_utf8_lossy(&bytes)));
         }
         mentioned
     }
