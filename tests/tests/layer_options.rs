@@ -174,7 +174,7 @@ fn layers_that_are_too_old_go() {
 #[test]
 fn a_store_that_others_may_write_to_is_none() {
     let world = World::new();
-    let packs = store(&world).join("packs/v1");
+    let packs = store(&world).join("packs/v2");
     fs::create_dir_all(&packs).unwrap();
     let for_all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     fs::set_permissions(&packs, for_all).unwrap();

@@ -98,7 +98,7 @@ impl Layer {
         self.pack.size
     }
 
-    /// Returns the SHA-256 sum over everything in it but its description: equal layers have the same.
+    /// Returns the BLAKE3 sum over everything in it but its description: equal layers have the same.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.pack.footer.index_sum

@@ -3,7 +3,7 @@
 //! ```text
 //! header       one block: magic, version, key, zeros
 //! contents     of the files, in chunks
-//! index        the entries, and the SHA-256 sum of every chunk
+//! index        the entries, and the BLAKE3 sum of every chunk
 //! description  JSON
 //! footer       lengths and sums of the three before, magic
 //! ```
@@ -15,13 +15,11 @@ pub(crate) mod index;
 pub(crate) mod read;
 pub(crate) mod write;
 
-use sha2::{Digest, Sha256};
-
 pub(crate) use self::read::Pack;
 use crate::{Damage, PackName};
 
 /// The version of this format, which stands in the store's paths as well.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The size of the header in bytes, so that contents begin on a page of their own.
 pub(crate) const HEADER_SIZE: u64 = 4096;
@@ -33,11 +31,11 @@ const LAYER_MAGIC: &[u8; 8] = b"dibLAYER";
 const IMAGE_MAGIC: &[u8; 8] = b"dibIMAGE";
 const FOOTER_MAGIC: &[u8; 8] = b"dibLEND\n";
 
-/// A SHA-256 sum.
+/// A BLAKE3 sum: as good as SHA-256, several times as fast where there are vector instructions, and nobody else reads these.
 pub(crate) type Sum = [u8; 32];
 
 pub(crate) fn sum_of(bytes: &[u8]) -> Sum {
-    Sha256::digest(bytes).into()
+    blake3::hash(bytes).into()
 }
 
 /// Returns the first block of a pack.

@@ -2,7 +2,7 @@
 //!
 //! As a file it is, with numbers in little-endian order: the eight bytes of `MAGIC`, the key's length in eight and
 //! the key, the number of clusters in eight; for each cluster, ascending, the digest of its content (32 bytes), its offset (8),
-//! its length (4) and the digest of the compressed bytes (32); last the SHA-256 digest of all that. An incompressible
+//! its length (4) and the digest of the compressed bytes (32); last the BLAKE3 digest of all that. An incompressible
 //! cluster has the length 0, and zeros in the place of offset and digest.
 
 use std::collections::BTreeMap;
@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use super::known_clusters::{ClusterDigest, digest_of};
 
 /// What such a file begins with; the last byte is the format's version.
-const MAGIC: [u8; 8] = *b"dibclus\x01";
+const MAGIC: [u8; 8] = *b"dibclus\x02";
 /// A cluster's bytes in the file.
 const ENTRY: usize = 32 + 8 + 4 + 32;
 /// The largest cluster, and more than any compressed one has, in bytes.
 const LARGEST: u32 = 2 << 20;
 
-/// Where the clusters of a qcow2 image lie, by the SHA-256 digest of their content.
+/// Where the clusters of a qcow2 image lie, by the BLAKE3 digest of their content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterIndex {
     key: String,
@@ -32,7 +32,7 @@ pub(super) enum IndexedCluster {
         offset: u64,
         /// How many they are.
         length: u32,
-        /// Their SHA-256 digest.
+        /// Their BLAKE3 digest.
         digest: ClusterDigest,
     },
     Incompressible,

@@ -4,11 +4,9 @@ use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use sha2::{Digest, Sha256};
-
 use super::cluster_index::{ClusterIndex, IndexedCluster};
 
-/// A SHA-256 digest.
+/// A BLAKE3 digest.
 pub(crate) type ClusterDigest = [u8; 32];
 
 /// Clusters whose compressed form is known.
@@ -19,7 +17,7 @@ pub trait KnownClusters: Sync + fmt::Debug {
 
     /// Returns what a cluster was compressed to, which the implementor has verified.
     ///
-    /// `content` is the SHA-256 digest of the cluster's content. What is not known, or known to be damaged, is `None`.
+    /// `content` is the BLAKE3 digest of the cluster's content. What is not known, or known to be damaged, is `None`.
     fn find(&self, content: &[u8; 32]) -> Option<KnownCluster>;
 }
 
@@ -30,7 +28,7 @@ pub enum KnownCluster {
     Compressed {
         /// The compressed bytes.
         bytes: Vec<u8>,
-        /// Their SHA-256 digest.
+        /// Their BLAKE3 digest.
         digest: [u8; 32],
     },
     /// It is stored as it is, since compression saves too little.
@@ -90,7 +88,7 @@ impl<Image: FileExt + Sync + fmt::Debug> KnownClusters for KnownImage<Image> {
 }
 
 pub(super) fn digest_of(bytes: &[u8]) -> ClusterDigest {
-    Sha256::digest(bytes).into()
+    blake3::hash(bytes).into()
 }
 
 #[cfg(test)]

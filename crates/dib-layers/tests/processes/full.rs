@@ -60,7 +60,7 @@ fn a_layer_that_does_not_fit_leaves_nothing() {
                 Err(WriteError::Store(StoreError::System { action: "write", .. })) => {}
                 Err(error) => panic!("{error:?}"),
             }
-            let names = fs::read_dir(disk.join("store/v1")).unwrap();
+            let names = fs::read_dir(disk.join("store/v2")).unwrap();
             let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
             assert_eq!(names, ["lock"]);
         }
@@ -144,7 +144,7 @@ fn an_image_that_does_not_fit_leaves_nothing() {
                 Err(ImageWriteError::Store(StoreError::System { action: "write", .. })) => {}
                 Err(error) => panic!("{error:?}"),
             }
-            let names = fs::read_dir(disk.join("store/v1")).unwrap();
+            let names = fs::read_dir(disk.join("store/v2")).unwrap();
             let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
             assert_eq!(names, ["lock"]);
         }

@@ -161,7 +161,7 @@ fn start(role: &str, directory: &Utf8Path, seed: u64) -> Child {
 /// Asserts that the store holds whole layers and images and nothing else, and returns how many of each.
 fn check_store(directory: &Utf8Path) -> (usize, usize) {
     let store = open(directory);
-    for entry in fs::read_dir(directory.join("store/v1")).unwrap() {
+    for entry in fs::read_dir(directory.join("store/v2")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(!name.starts_with(".unfinished-"), "{name} was left");
     }

@@ -199,7 +199,7 @@ fn another_users_store_is_refused() {
     let (_guard, directory) = temporary_directory();
     in_sandbox(|| {
         drop(place(&directory));
-        for part in ["store/v1", "store"] {
+        for part in ["store/v2", "store"] {
             chown(directory.join(part), Some(7), None).unwrap();
             let error = LayerStore::open(&directory.join("store"), 0)
                 .unwrap_err()

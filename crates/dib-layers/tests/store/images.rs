@@ -344,7 +344,7 @@ fn what_can_not_be_kept_is_refused() {
         .write(&key(1), "family", &[("disk", &directory)], &json!(null))
         .unwrap_err();
     assert!(matches!(error, ImageWriteError::Source { .. }), "{error:?}");
-    assert_eq!(fs::read_dir(place.path().join("store/v1")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(place.path().join("store/v2")).unwrap().count(), 1);
     drop(images.write(&key(1), "family", &[], &json!(null)).unwrap());
     assert_eq!(images.find(&key(1)).unwrap().unwrap().files(), []);
 }

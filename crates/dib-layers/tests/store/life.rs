@@ -18,7 +18,7 @@ fn age(place: &Place, number: u8, seconds: u64) {
 }
 
 fn size_of(place: &Place) -> u64 {
-    let files = fs::read_dir(place.path().join("store/v1")).unwrap();
+    let files = fs::read_dir(place.path().join("store/v2")).unwrap();
     files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
 }
 
@@ -77,7 +77,7 @@ fn what_has_no_room_is_not_kept() {
         "it is larger than the store"
     );
     assert!(place.has(1), "nothing goes for what can't be kept");
-    assert_eq!(fs::read_dir(place.path().join("store/v1")).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(place.path().join("store/v2")).unwrap().count(), 2);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn layers_are_listed_by_last_use() {
 #[test]
 fn leftovers_of_the_dead_go_and_those_of_the_living_stay() {
     let mut place = Place::new();
-    let directory = place.path().join("store/v1");
+    let directory = place.path().join("store/v2");
     fs::write(directory.join(".unfinished-00"), vec![0; 1000]).unwrap();
     fs::write(directory.join(".unfinished-01"), vec![0; 1000]).unwrap();
     let living = File::open(directory.join(".unfinished-01")).unwrap();
@@ -164,7 +164,7 @@ fn leftovers_of_the_dead_go_and_those_of_the_living_stay() {
 
 #[test]
 fn a_store_that_others_may_write_to_is_refused() {
-    for part in ["store", "store/v1"] {
+    for part in ["store", "store/v2"] {
         let place = Place::new();
         let path = place.path().join(part);
         for mode in [0o770, 0o702, 0o777] {
@@ -183,7 +183,7 @@ fn a_store_is_closed_to_others() {
     drop(place.write_sized(1, 10));
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(place.path().join("store").as_std_path()), 0o700);
-    assert_eq!(mode(place.path().join("store/v1").as_std_path()), 0o700);
+    assert_eq!(mode(place.path().join("store/v2").as_std_path()), 0o700);
     assert_eq!(mode(&place.pack(1)), 0o600);
 }
 
@@ -191,7 +191,7 @@ fn a_store_is_closed_to_others() {
 fn a_link_in_the_place_of_the_packs_is_not_followed() {
     let place = Place::new();
     let elsewhere = place.directory("elsewhere");
-    let directory = place.path().join("store/v1");
+    let directory = place.path().join("store/v2");
     fs::remove_dir_all(&directory).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &directory).unwrap();
     assert!(LayerStore::open(&place.path().join("store"), 0).is_err());

@@ -70,7 +70,7 @@ impl Place {
     fn pack(&self, key: u8) -> PathBuf {
         self.guard
             .path()
-            .join(format!("store/v1/{}.layer", self::key(key)))
+            .join(format!("store/v2/{}.layer", self::key(key)))
     }
 }
 

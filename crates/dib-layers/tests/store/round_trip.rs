@@ -167,7 +167,7 @@ fn what_cannot_be_read_leaves_nothing() {
     drop(file);
     assert_eq!(place.store.layers().unwrap(), []);
     assert_eq!(
-        fs::read_dir(place.path().join("store/v1")).unwrap().count(),
+        fs::read_dir(place.path().join("store/v2")).unwrap().count(),
         1,
         "only the lock is there"
     );
