@@ -16,20 +16,26 @@ use crate::error::{CliError, ErrorKind};
 /// The least that is worth a line, in bytes, unless all is wanted.
 const WORTH_A_LINE: u64 = 10 << 20;
 
+/// Returns whether the user wants the report.
+pub(crate) fn is_wanted(variables: &Variables) -> bool {
+    is_set(variables, "DIB_SHOW_IMAGE_USAGE")
+}
+
+fn is_set(variables: &Variables, name: &str) -> bool {
+    variables
+        .get(name)
+        .is_some_and(|value| !["", "0"].contains(&value))
+}
+
 /// Returns the report that the user wants, if any: directories and files, the largest first.
 ///
 /// # Errors
 /// When the tree can't be read.
 pub(crate) fn report(tree: &Utf8Path, variables: &Variables) -> Result<Option<String>, CliError> {
-    let is_set = |name| {
-        variables
-            .get(name)
-            .is_some_and(|value| !["", "0"].contains(&value))
-    };
-    if !is_set("DIB_SHOW_IMAGE_USAGE") {
+    if !is_wanted(variables) {
         return Ok(None);
     }
-    let (least, heading) = if is_set("DIB_SHOW_IMAGE_USAGE_FULL") {
+    let (least, heading) = if is_set(variables, "DIB_SHOW_IMAGE_USAGE_FULL") {
         (0, "all of it".to_owned())
     } else {
         (WORTH_A_LINE, format!("from {} on", BinaryBytes(WORTH_A_LINE)))

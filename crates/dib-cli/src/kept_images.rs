@@ -7,14 +7,14 @@ use std::thread::{self, JoinHandle};
 
 use dib_core::inputs::digest;
 use dib_core::{Build, HookError, ImageSpec, Plan};
-use dib_image::{ClusterIndex, CompleteImages, ImageFormat, KnownImage, Output, copy_images};
+use dib_image::{ClusterIndex, CompleteImages, ImageError, ImageFormat, KnownImage, Output, copy_images};
 use dib_layers::layered_build::{FinishedTree, UsedLayer};
 use dib_layers::{ImageRecord, ImageStore, LayeredBuild, StoredFile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::report::Told;
-use crate::{CliError, Console, disk, formats, images};
+use crate::{CliError, Console, disk, formats, image_usage, images};
 
 /// The stored file that says where an image's clusters lie.
 const CLUSTERS: &str = "clusters";
@@ -83,7 +83,9 @@ impl<'l> KeptImages<'l> {
         let Some(chain) = self.layered.foresee(build)? else {
             return Ok(None);
         };
-        if self.outputs.is_empty() || !build.plan.spec().break_points.is_empty() {
+        // Who asks what takes room in the tree wants to see one.
+        let shows_tree = image_usage::is_wanted(&build.variables);
+        if self.outputs.is_empty() || shows_tree || !build.plan.spec().break_points.is_empty() {
             return Ok(None);
         }
         for candidate in self.store.candidates(&self.family).unwrap_or_default() {
@@ -173,11 +175,10 @@ impl KeptImage {
     ///
     /// # Errors
     /// When one is damaged, or can't be written.
-    pub(crate) fn copy(&self, kept: &KeptImages<'_>) -> Result<CompleteImages, CliError> {
-        let copied = copy_images(&kept.outputs, &mut |output, file| {
+    pub(crate) fn copy(&self, kept: &KeptImages<'_>) -> Result<CompleteImages, ImageError> {
+        copy_images(&kept.outputs, &mut |output, file| {
             self.record.take(&name_of(output), file).map_err(io::Error::other)
-        });
-        Ok(copied?)
+        })
     }
 
     /// Returns what the build that made it told of itself.

@@ -1,5 +1,6 @@
 //! The way of a build: plan, sandbox, phases, images. One direction, no going back.
 
+use std::error::Error as _;
 use std::io::Write as _;
 
 use camino::Utf8PathBuf;
@@ -215,9 +216,11 @@ fn reused(
     let images = match found.copy(kept) {
         Ok(images) => images,
         Err(error) => {
+            let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+            let causes: Vec<String> = causes.map(ToString::to_string).collect();
+            let cause = causes.join(": ");
             console.say(&format!(
-                "the image of an earlier build can't be taken: {}",
-                error.render().trim_end()
+                "the image of an earlier build can't be used, and is made anew: {cause}"
             ));
             return Ok(None);
         }
